@@ -1,0 +1,254 @@
+# Builds the shim, the analyzer, their tests and the sample services; `make help` lists what can be asked for.
+# Sources are found by where they stand: a new file needs no line here.
+
+VERSION = 0.1.0
+
+# Settings, for the command line: make V=1 CC=clang SAN=address,undefined PREFIX=/usr DESTDIR=stage
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+SAN =
+WERROR = 1
+V = 0
+
+# Each compiler and each sanitizer that lint and test ask for has its own tree of objects.
+comma := ,
+BUILD = build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-6s %s\n' $1 $2)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+.SUFFIXES:
+
+# Sources
+SHIM := $(sort $(shell find shim -name '*.c'))
+TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
+ANALYZER := $(sort $(shell find analyzer -name '*.c'))
+UNIT := $(wildcard tests/unit/*.c)
+UNIT_COMMON := $(wildcard tests/unit/common/*.c)
+UNIT_COMMON := $(wildcard tests/unit/common/*.c)
+SERVICE := $(wildcard tests/services/*.c)
+SERVICE_COMMON := $(wildcard tests/services/common/*.c)
+PROGRAM := $(wildcard tests/programs/*.c)
+SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
+# What a test source says of itself in its first lines: `// libs: -lhiredis`, `// links: shim/capture/ring.c`,
+# `// flags: -fno-inline`.
+header = $(shell sed -n '1,10s|^// *$1: *||p' $2)
+
+# Flags
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 \
+	-Wimplicit-fallthrough -Wdate-time $(if $(filter 1,$(WERROR)),-Werror)
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+HARDEN = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+COMMON_FLAGS = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+
+# The shim must not be bent by the compiler's knowledge of malloc, must not allocate for its thread-locals, and must
+# be unwindable.
+SHIM_FLAGS = -Ishim -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-semantic-interposition \
+	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
+	-fasynchronous-unwind-tables -fcf-protection=none $(SANITIZE)
+SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,--no-undefined \
+	-Wl,--version-script=$(BUILD)/exports.map
+# Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
+GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
+ANALYZER_FLAGS = -Ishim -Ianalyzer $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
+ANALYZER_LINK = -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
+ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson m stdc++)
+UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
+SERVICE_FLAGS = -O1 -pthread
+PROGRAM_FLAGS = -O1 -pthread
+
+$(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
+$(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
+$(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
+$(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
+$(BUILD)/obj/tests/programs/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) $(call header,flags,$<)
+
+# A stamp is as old as the last change of what it holds: flags make objects old, the lists of sources make programs old.
+define FLAGS_STAMP
+$(CC) $(COMMON_FLAGS) | $(SHIM_FLAGS) | $(ANALYZER_FLAGS) | $(UNIT_FLAGS) | $(SERVICE_FLAGS) | $(PROGRAM_FLAGS)
+endef
+define LINK_STAMP
+$(FLAGS_STAMP) | $(SHIM_LINK) | $(ANALYZER_LINK) | $(ANALYZER_LIBS) | $(LDFLAGS) \
+	| $(SHIM) $(ANALYZER) $(UNIT_COMMON) $(SERVICE_COMMON)
+endef
+$(BUILD)/flags.stamp: STAMP = $(FLAGS_STAMP)
+$(BUILD)/link.stamp: STAMP = $(LINK_STAMP)
+$(BUILD)/%.stamp: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(STAMP))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(STAMP))' >$@
+FORCE:
+
+# Objects
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c $< -o $@
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
+
+define archive
+$(call say,AR,$@)
+@mkdir -p $(@D)
+$(Q)rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
+endef
+
+# The two products. A sanitizer's tree has no shim: one that stands before malloc cannot be instrumented.
+all: $(if $(SAN),,$(BUILD)/libleakey.so) $(BUILD)/leakey ## the shim and the analyzer (what plain `make` does)
+
+$(BUILD)/exports.map: shim/symbols.def
+	@mkdir -p $(@D)
+	$(Q){ echo '{ global:'; sed -n 's/^LK_SYMBOL([^,]*, *\([A-Za-z0-9_]*\),.*/    \1;/p' $<; echo 'local: *; };'; } >$@
+
+$(BUILD)/libleakey.so: $(call objects,$(SHIM)) $(BUILD)/exports.map $(BUILD)/link.stamp
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
+
+$(BUILD)/analyzer.a: $(call objects,$(filter-out analyzer/main.c,$(ANALYZER)) $(TEXT)) $(BUILD)/link.stamp
+	$(archive)
+
+$(BUILD)/leakey: $(BUILD)/obj/analyzer/main.o $(BUILD)/analyzer.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) $(LDFLAGS) $^ $(ANALYZER_LIBS) -o $@
+
+# Unit tests: test_X stands on the analyzer, shim_X on shim/text; both on the sources that `// links:` names.
+UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT))
+
+$(BUILD)/tests/unit/common.a: $(call objects,$(UNIT_COMMON)) $(BUILD)/link.stamp
+	$(archive)
+
+define link_unit
+$(call say,LINK,$@)
+@mkdir -p $(@D)
+$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$*.c) $1 -lcmocka -o $@
+endef
+$(filter $(BUILD)/tests/unit/shim_%,$(UNIT_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/%.o \
+		$$(call objects,$$(call header,links,$$*.c) $(TEXT)) $(BUILD)/tests/unit/common.a
+	$(link_unit)
+$(filter $(BUILD)/tests/unit/test_%,$(UNIT_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/%.o \
+		$$(call objects,$$(call header,links,$$*.c)) $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
+	$(call link_unit,$(ANALYZER_LIBS))
+
+# Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names.
+SERVICES := $(patsubst tests/services/%.c,$(BUILD)/tests/%,$(SERVICE))
+PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(PROGRAM))
+
+$(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
+	$(archive)
+
+define link_sample
+$(call say,LINK,$@)
+@mkdir -p $(@D)
+$(Q)$(CC) $(CFLAGS) $(call header,flags,$1) -pthread $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$1) -o $@
+endef
+$(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/services.a
+	$(call link_sample,tests/services/$*.c)
+$(PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(BUILD)/link.stamp
+	$(call link_sample,tests/programs/$*.c)
+
+objects: $(call objects,$(SOURCES))
+unit-tests: $(UNIT_PROGRAMS)
+samples: $(SERVICES) $(PROGRAMS)
+
+# Test and demo install what is missing before anything is compiled, so they build by a second make; it uses every
+# core unless the first was told otherwise.
+SANITIZED := address,undefined
+rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
+	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests under that sanitizer
+	@scripts/install-deps build test
+ifeq ($(SAN),)
+	+$(Q)$(rebuild) all unit-tests samples
+	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
+	@tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end
+else
+	+$(Q)$(rebuild) unit-tests
+	@tests/run --unit $(BUILD)
+endif
+
+demo: ## the sample service before and after its refactor: run, report, compare
+	@scripts/install-deps build test
+	+$(Q)$(rebuild) all samples
+	@scripts/demo
+
+# Lint. Samples hold faults on purpose, so checks that look for faults leave them alone; compilers do not.
+LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
+CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
+c_files = $(shell find shim analyzer tests -name '*.[ch]')
+shell_files = $(shell grep -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run) \
+	$(wildcard tests/end-to-end/*.bash analyzer/completion/*.bash)
+bats_files = $(wildcard tests/end-to-end/*.bats)
+
+lint: $(LINTERS) ## both compilers' warnings, clang-format, clang-tidy, shellcheck
+lint-gcc:
+	+$(Q)$(rebuild) CC=gcc WERROR=1 objects
+lint-clang:
+	+$(Q)$(rebuild) CC=clang WERROR=1 BUILD=build/clang objects
+lint-format:
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run -Werror $(c_files)
+lint-tidy:
+	+$(Q)$(rebuild) CC=gcc WERROR=1 tidy
+# In bats each test is a subshell (SC2030, SC2031), and single quotes around jq and sh -c are meant (SC2016).
+lint-shell:
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck --external-sources --shell=bash $(shell_files)
+	$(if $(bats_files),$(Q)shellcheck --external-sources --shell=bats --exclude=SC2016$(comma)SC2030$(comma)SC2031 $(bats_files))
+
+# The object is newer than its source and all its headers, so a file is checked again when any of them changes.
+$(BUILD)/tidy/%.ok: %.c $(BUILD)/obj/%.o .clang-tidy
+	$(call say,TIDY,$<)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -W%,$(FLAGS)) 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	@touch $@
+
+tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(CHECKED))
+lint-deps:
+	@scripts/install-deps build lint
+$(LINTERS) format: | lint-deps
+
+linters: # their names, for .ci/run
+	@echo $(LINTERS)
+
+format: ## lay out every C file
+	clang-format -i $(c_files)
+
+# Installation: source, mode and destination below PREFIX.
+INSTALLED := \
+	$(BUILD)/leakey:755:bin/leakey \
+	$(BUILD)/libleakey.so:755:lib/libleakey.so \
+	$(foreach f,$(wildcard analyzer/man/*.1),$f:644:share/man/man1/$(notdir $f)) \
+	$(foreach f,$(wildcard analyzer/man/*.5),$f:644:share/man/man5/$(notdir $f)) \
+	$(foreach f,$(wildcard analyzer/completion/leakey.bash),$f:644:share/bash-completion/completions/leakey) \
+	$(foreach f,$(wildcard analyzer/completion/_leakey),$f:644:share/zsh/site-functions/_leakey)
+PKGCONFIG := lib/pkgconfig/leakey.pc
+
+install: all ## into PREFIX (/usr/local), below DESTDIR
+	$(Q)$(foreach i,$(INSTALLED),$(call install_one,$(subst :, ,$i)) &&) \
+	mkdir -p "$(DESTDIR)$(PREFIX)/$(dir $(PKGCONFIG))" && \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' scripts/leakey.pc.in >"$(DESTDIR)$(PREFIX)/$(PKGCONFIG)"
+install_one = install -D -m $(word 2,$1) $(word 1,$1) "$(DESTDIR)$(PREFIX)/$(word 3,$1)"
+
+uninstall: ## what install put there
+	$(Q)rm -f $(foreach i,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$i))") \
+		"$(DESTDIR)$(PREFIX)/$(PKGCONFIG)"
+
+clean: ## everything that was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T='
+
+.PHONY: all objects unit-tests samples test demo lint $(LINTERS) lint-deps linters tidy format \
+	install uninstall clean help FORCE

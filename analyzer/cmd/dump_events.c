@@ -1,0 +1,174 @@
+/* A capture's events as JSON items. */
+#include <string.h>
+
+#include "cmd/dump.h"
+#include "text/lexer.h"
+
+#define NS_PER_SECOND 1e9
+
+static void set(json_t *item, const char *key, json_t *value)
+{
+    json_object_set_new(item, key, value);
+}
+
+static json_t *integer(uint64_t number)
+{
+    return json_integer((json_int_t)MIN(number, (uint64_t)INT64_MAX));
+}
+
+/* In hash mode a text is known by its tokens' classes and lengths: <word 3><punctuation 1><hex 64>.
+ */
+static json_t *token_text(const char *text, size_t bytes)
+{
+    GString *shown = g_string_new(NULL);
+    for (size_t at = 0; at + sizeof(struct lk_token_hash) <= bytes;
+         at += sizeof(struct lk_token_hash)) {
+        struct lk_token_hash token;
+        memcpy(&token, text + at, sizeof(token));
+        bool known = token.token_class > 0 && token.token_class < LK_CLASSES;
+        g_string_append_printf(shown, "<%s %u>",
+                               known ? lk_class_name((enum lk_class)token.token_class) : "unknown",
+                               token.bytes);
+    }
+    json_t *value = json_string(shown->str);
+    g_string_free(shown, TRUE);
+    return value;
+}
+
+static void set_text(const struct dump *dump, json_t *item, const char *key,
+                     const struct lk_record *record)
+{
+    size_t bytes;
+    const char *text = event_text(record, &bytes);
+    if (text == NULL)
+        return;
+    bool hashed = (dump->capture->header.flags & LK_FLAG_KEYS_HASHED) != 0;
+    set(item, key, hashed ? token_text(text, bytes) : dump_text(text, bytes));
+}
+
+static void set_allocation(const struct dump *dump, json_t *item, const struct lk_record *record)
+{
+    const struct lk_record_alloc *alloc = (const void *)record;
+    set(item, "address", dump_hex(alloc->address));
+    set(item, "bytes", integer(alloc->size));
+    set(item, "site", integer(alloc->site));
+    if ((alloc->flags & LK_ALLOC_REALLOC) != 0)
+        set(item, "realloc", json_true());
+    dump_tag(dump, item, alloc->tag);
+}
+
+static json_t *ttl_value(int64_t ttl_ms)
+{
+    if (ttl_ms == LK_TTL_UNKNOWN)
+        return json_null();
+    return ttl_ms == LK_TTL_NONE ? json_string("none") : json_real((double)ttl_ms / 1000);
+}
+
+static void set_command(const struct dump *dump, json_t *item, const struct lk_record *record)
+{
+    static const char *const flags[] = {"read", "write", "delete", "expire",
+                                        "cut",  "flush", "binary", "conditional"};
+    const struct lk_record_command *command = (const void *)record;
+    const struct lk_verb *verb =
+        &g_array_index(dump->capture->verbs, struct lk_verb, command->verb);
+    const struct lk_template *template =
+        &g_array_index(dump->capture->templates, struct lk_template, command->template_id);
+    set(item, "verb", command->verb == 0 ? json_null() : dump_text(verb->name, strlen(verb->name)));
+    set_text(dump, item, "key", record);
+    set(item, "flags", dump_flags(command->flags, flags, G_N_ELEMENTS(flags)));
+    set(item, "connection", integer(command->connection));
+    set(item, "sequence", integer(command->sequence));
+    if (command->key_index != LK_NO_KEY) {
+        set(item, "key_index", integer(command->key_index));
+        set(item, "key_count", integer(command->key_count));
+        set(item, "key_hash", dump_hex(command->key_hash));
+        set(item, "key_bytes", integer(command->key_bytes));
+        set(item, "template",
+            command->template_id == 0 ? json_null()
+                                      : dump_text(template->text, template->text_bytes));
+    }
+    if ((command->flags & LK_COMMAND_WRITE) != 0) {
+        set(item, "value_bytes", integer(command->value_bytes));
+        set(item, "value_hash", dump_hex(command->value_hash));
+    }
+    if ((command->flags & (LK_COMMAND_WRITE | LK_COMMAND_EXPIRE)) != 0)
+        set(item, "ttl_seconds", ttl_value(command->ttl_ms));
+    set(item, "database", integer(command->database));
+    set(item, "site", integer(command->site));
+}
+
+static void set_reply(const struct dump *dump, json_t *item, const struct lk_record *record)
+{
+    const struct lk_record_reply *reply = (const void *)record;
+    (void)dump;
+    set(item, "outcome", json_string(dump_outcome_name(reply->outcome)));
+    set(item, "connection", integer(reply->connection));
+    set(item, "sequence", integer(reply->sequence));
+    if (reply->key_index != LK_NO_KEY)
+        set(item, "key_index", integer(reply->key_index));
+    if (reply->outcome == LK_OUTCOME_HIT) {
+        set(item, "value_bytes", integer(reply->value_bytes));
+        set(item, "value_hash", dump_hex(reply->value_hash));
+    }
+}
+
+static void set_input(const struct dump *dump, json_t *item, const struct lk_record *record)
+{
+    static const char *const algorithms[] = {"other",  "md5",     "sha1",    "sha224",
+                                             "sha256", "sha384",  "sha512",  "xxh32",
+                                             "xxh64",  "xxh3-64", "xxh3-128"};
+    static const char *const encodings[] = {"other", "hex", "base64", "decimal", "raw"};
+    const struct lk_record_input *input = (const void *)record;
+    bool algorithm = input->algorithm < G_N_ELEMENTS(algorithms);
+    bool encoding = input->encoding < G_N_ELEMENTS(encodings);
+    set(item, "algorithm", json_string(algorithm ? algorithms[input->algorithm] : "other"));
+    set(item, "encoding", json_string(encoding ? encodings[input->encoding] : "other"));
+    set(item, "key_hash", dump_hex(input->key_hash));
+    set(item, "digest_offset", integer(input->digest_offset));
+    set(item, "digest_bytes", integer(input->digest_bytes));
+    set(item, "input_bytes", integer(input->input_bytes));
+    set(item, "fingerprint", dump_hex(input->fingerprint));
+    set_text(dump, item, "input", record);
+}
+
+static void set_connection(const struct dump *dump, json_t *item, const struct lk_record *record)
+{
+    const struct lk_record_connect *connect = (const void *)record;
+    size_t bytes;
+    const char *peer = event_text(record, &bytes);
+    (void)dump;
+    set(item, "connection", integer(connect->connection));
+    if (peer != NULL)
+        set(item, "peer", dump_text(peer, bytes));
+}
+
+static const struct {
+    const char *name;
+    void (*fill)(const struct dump *dump, json_t *item, const struct lk_record *record);
+} kinds[] = {
+    [LK_RECORD_ALLOC] = {"alloc", set_allocation},
+    [LK_RECORD_FREE] = {"free", set_allocation},
+    [LK_RECORD_COMMAND] = {"command", set_command},
+    [LK_RECORD_REPLY] = {"reply", set_reply},
+    [LK_RECORD_INPUT] = {"input", set_input},
+    [LK_RECORD_CONNECT] = {"connect", set_connection},
+    [LK_RECORD_DISCONNECT] = {"disconnect", set_connection},
+};
+
+bool dump_events(struct dump *dump)
+{
+    for (guint i = 0; i < dump->capture->events->len; i++) {
+        const struct event *event = &g_array_index(dump->capture->events, struct event, i);
+        uint16_t type = event->record->type;
+        if (type >= G_N_ELEMENTS(kinds) || kinds[type].fill == NULL)
+            continue;
+        json_t *item = json_object();
+        set(item, "seconds", json_real((double)event->time_ns / NS_PER_SECOND));
+        set(item, "event", json_string(kinds[type].name));
+        set(item, "thread", integer(event->thread));
+        kinds[type].fill(dump, item, event->record);
+        if (!dump->emit(dump, item))
+            return false;
+    }
+    return true;
+}

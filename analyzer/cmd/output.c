@@ -1,0 +1,97 @@
+/* Writes results by way of a temporary file beside the wanted one. */
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "read/capture.h"
+
+static bool fail(GError **error, const char *path, int reason)
+{
+    g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%s: %s", path, g_strerror(reason));
+    return false;
+}
+
+/* As open(2) would have made it: mkstemp's 0600 is not what the user's umask asks for. */
+static mode_t wanted_mode(const char *path)
+{
+    struct stat status;
+    mode_t mask;
+
+    if (stat(path, &status) == 0)
+        return status.st_mode & 0777;
+    mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+static int open_temporary(struct output *output)
+{
+    char *directory = g_path_get_dirname(output->path);
+    int fd;
+
+    output->temporary = g_build_filename(directory, ".leakey-XXXXXX", NULL);
+    g_free(directory);
+    fd = g_mkstemp(output->temporary);
+    if (fd >= 0 && fchmod(fd, wanted_mode(output->path)) != 0) {
+        int reason = errno;
+        unlink(output->temporary);
+        close(fd);
+        errno = reason;
+        fd = -1;
+    }
+    return fd;
+}
+
+bool output_open(struct output *output, const char *path, GError **error)
+{
+    struct stat status;
+
+    *output = (struct output){.stream = stdout};
+    if (path == NULL || strcmp(path, "-") == 0)
+        return true;
+    output->path = path;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        output->stream = S_ISDIR(status.st_mode) ? NULL : fopen(path, "we");
+        return output->stream != NULL ||
+               fail(error, path, S_ISDIR(status.st_mode) ? EISDIR : errno);
+    }
+    int fd = open_temporary(output);
+    output->stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (output->stream == NULL) {
+        fail(error, path, errno);
+        g_free(output->temporary);
+        return false;
+    }
+    return true;
+}
+
+bool output_close(struct output *output, GError **error)
+{
+    const char *name = output->path == NULL ? "standard output" : output->path;
+    int reason = 0;
+
+    errno = 0;
+    bool written = fflush(output->stream) == 0 && !ferror(output->stream);
+    if (!written)
+        reason = errno == 0 ? EIO : errno;
+    if (output->stream != stdout && fclose(output->stream) != 0 && reason == 0)
+        reason = errno;
+    if (output->temporary != NULL) {
+        if (reason == 0 && rename(output->temporary, output->path) != 0)
+            reason = errno;
+        if (reason != 0)
+            unlink(output->temporary);
+        g_free(output->temporary);
+    }
+    return reason == 0 || fail(error, name, reason);
+}
+
+bool output_colour(const struct output *output)
+{
+    const char *no_colour = g_getenv("NO_COLOR");
+
+    return isatty(fileno(output->stream)) && (no_colour == NULL || *no_colour == '\0');
+}

@@ -1,0 +1,131 @@
+/* A leak in words: one sentence with its numbers, and what to do about it. */
+#include <math.h>
+#include <string.h>
+
+#include "find/leaks.h"
+#include "model/text.h"
+#include "model/units.h"
+
+/* What a person calls the thing that leaks. */
+struct noun {
+    const char *rule, *one, *many;
+};
+static const struct noun nouns[] = {
+    {"reply-leak", "one reply", "replies"},
+    {"context-leak", "one connection", "connections"},
+    {"heap-leak", "one block", "blocks"},
+};
+
+static const struct noun *noun_of(const char *rule) {
+    for (size_t i = 0; i < G_N_ELEMENTS(nouns); i++)
+        if (strcmp(nouns[i].rule, rule) == 0)
+            return &nouns[i];
+    return &nouns[G_N_ELEMENTS(nouns) - 1];
+}
+
+/* "lookup_answer (llm_cache.c:88)", or as much of it as is known. */
+static char *place_of(const struct stack *stack) {
+    const struct frame *frame = stack_culprit(stack);
+    GString *place = g_string_new(NULL);
+    if (frame == NULL) {
+        g_string_append(place, "a place that has no stack");
+    } else if (frame->function != NULL) {
+        g_string_append(place, frame->function);
+        if (frame->file != NULL && frame->line != 0)
+            g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
+        else if (frame->module != NULL)
+            g_string_append_printf(place, " (%s)", text_base_name(frame->module));
+    } else {
+        g_string_append_printf(place, "%s+0x%" G_GINT64_MODIFIER "x",
+                               frame->module != NULL ? text_base_name(frame->module) : "code of no file",
+                               frame->offset);
+    }
+    char *shown = text_printable(place->str, place->len);
+    g_string_free(place, TRUE);
+    return shown;
+}
+
+/* " per miss of llm:<sha256>"; empty when it is tied to no outcome. */
+static char *occasion_of(const struct leak_report *leak) {
+    if (leak->outcome == NULL || leak->template_name == NULL)
+        return g_strdup("");
+    char *template_name = text_printable(leak->template_name, strlen(leak->template_name));
+    char *occasion = g_strdup_printf(" per %s of %s", leak->outcome, template_name);
+    g_free(template_name);
+    return occasion;
+}
+
+/* "one reply per miss of T", "0.33 replies per hit of T", "replies", "memory: 2.1 KiB per miss of T". */
+static char *what_leaks(const struct leak_report *leak) {
+    const struct noun *noun = noun_of(leak->rule);
+    char number[UNITS_ROOM], *occasion = occasion_of(leak), *what;
+    if (*occasion == '\0' || !isfinite(leak->count_per_command))
+        what = g_strdup(strcmp(leak->rule, "heap-leak") == 0 ? "memory" : noun->many);
+    else if (strcmp(leak->rule, "heap-leak") == 0)
+        what = g_strdup_printf("%s%s", units_bytes(number, sizeof(number), leak->bytes_per_command),
+                               occasion);
+    else if (fabs(leak->count_per_command - 1) < leak_limits.one_each)
+        what = g_strdup_printf("%s%s", noun->one, occasion);
+    else
+        what = g_strdup_printf("%s %s%s",
+                               units_count(number, sizeof(number), leak->count_per_command),
+                               noun->many, occasion);
+    g_free(occasion);
+    return what;
+}
+
+static const char *message_of(struct report *report, const struct leak_report *leak) {
+    char count[UNITS_ROOM], bytes[UNITS_ROOM], growth[UNITS_ROOM];
+    char *place = place_of(leak->site->stack), *what = what_leaks(leak);
+    double shown = leak->exact ? leak->live_count : round(leak->live_count);
+    const char *message = report_printf(
+        report, "%s leaks %s: %s%s %s, %s so far, %s/s", place, what, leak->exact ? "" : "about ",
+        units_count(count, sizeof(count), shown), noun_of(leak->rule)->many,
+        units_bytes(bytes, sizeof(bytes), leak->live_bytes),
+        units_bytes(growth, sizeof(growth), leak->growth_bytes_per_second));
+    g_free(place);
+    g_free(what);
+    return message;
+}
+
+static const char *reply_remedy(const char *outcome) {
+    if (outcome == NULL)
+        return "call freeReplyObject on every path that got a reply here";
+    if (strcmp(outcome, "miss") == 0)
+        return "call freeReplyObject on the nil branch too";
+    if (strcmp(outcome, "hit") == 0)
+        return "call freeReplyObject once the value has been used or copied";
+    return "call freeReplyObject on the answer of the write too";
+}
+
+static const char *remedy_of(struct report *report, const struct leak_report *leak) {
+    if (strcmp(leak->rule, "reply-leak") == 0)
+        return reply_remedy(leak->outcome);
+    if (strcmp(leak->rule, "context-leak") == 0)
+        return "call redisFree when the connection is done with, also where an error ends its use, "
+               "or keep one connection and use it again";
+    char *place = place_of(leak->site->stack);
+    const char *remedy = report_printf(
+        report, "free what %s allocates on every path, or bound the structure that keeps it", place);
+    g_free(place);
+    return remedy;
+}
+
+void leak_finding(struct report *report, const struct leak_candidate *candidate,
+                  const struct leak_report *leak) {
+    bool sure = leak->confidence_ratio >= leak_limits.error_confidence;
+    struct finding *finding =
+        report_finding(report, candidate->rule, sure ? SEVERITY_ERROR : SEVERITY_WARNING);
+    finding->template_name = leak->template_name;
+    finding->message = message_of(report, leak);
+    finding->remedy = remedy_of(report, leak);
+    finding->leak = leak;
+    g_ptr_array_add(finding->call_sites, (gpointer)(uintptr_t)leak->site->stack);
+    finding_metric(finding, "live_bytes", leak->live_bytes);
+    finding_metric(finding, "live_count", leak->live_count);
+    finding_metric(finding, "growth_bytes_per_second", leak->growth_bytes_per_second);
+    finding_metric(finding, "bytes_per_command", leak->bytes_per_command);
+    finding_metric(finding, "count_per_command", leak->count_per_command);
+    finding_metric(finding, "started_seconds", leak->started_seconds);
+    finding_metric(finding, "confidence_ratio", leak->confidence_ratio);
+}

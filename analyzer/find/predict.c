@@ -1,0 +1,204 @@
+/* Replays a template's reads with its cures applied. */
+#include "find/predict.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define BLOCKS 50
+#define RESAMPLES 1000
+
+struct entry { /* of one identity, in the cured cache */
+    int64_t expires_ns;
+    int64_t ttl_ns;   /* of the latest write; INT64_MAX none */
+    bool written, alive;
+    bool used; /* read or written at all */
+};
+
+struct cured {
+    const struct cache_model *model;
+    const uint32_t *identities;
+    uint32_t template_index;
+    struct entry *entries;
+    size_t entry_count;
+    uint8_t *needed;     /* of each access: a write that still has to be made */
+    GArray *outcomes;    /* uint8_t of each read: hit or not */
+    int64_t recompute_ns; /* a typical one */
+    double saved_seconds, saved_bytes;
+};
+
+static int64_t ttl_of(const struct cache_access *access, const struct entry *entry) {
+    if (access->ttl_ms == LK_TTL_UNKNOWN && entry->written)
+        return entry->ttl_ns;
+    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000 ? access->ttl_ms * 1000000 : INT64_MAX;
+}
+
+static int64_t later(int64_t time_ns, int64_t span_ns) {
+    return span_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + span_ns;
+}
+
+static void write_entry(struct entry *entry, int64_t time_ns, int64_t ttl_ns) {
+    entry->ttl_ns = ttl_ns;
+    entry->expires_ns = later(time_ns, ttl_ns);
+    entry->written = entry->alive = true;
+}
+
+static bool read_entry(struct cured *cured, struct entry *entry, const struct cache_access *access) {
+    bool there = entry->alive && entry->expires_ns > access->time_ns && access->cause != CAUSE_EVICTED;
+
+    if (there)
+        return true;
+    entry->alive = false;
+    if (!(access->flags & ACCESS_HIT)) {
+        if (access->partner != CACHE_NONE)
+            cured->needed[access->partner] = 1;
+        return false;
+    }
+    if (!entry->written) { /* from before the capture */
+        write_entry(entry, access->time_ns, INT64_MAX);
+        return true;
+    }
+    /* The cured cache had not renewed it: it is computed here, where the real one had a later copy. */
+    write_entry(entry, access->time_ns + cured->recompute_ns, entry->ttl_ns);
+    return false;
+}
+
+static void step_read(struct cured *cured, struct entry *entry, const struct cache_access *access) {
+    uint8_t hit = read_entry(cured, entry, access);
+    double seconds = access_recompute_seconds(cured->model, access);
+
+    g_array_append_val(cured->outcomes, hit);
+    if (hit && !isnan(seconds))
+        cured->saved_seconds += seconds;
+}
+
+static void step_write(struct cured *cured, struct entry *entry, const struct cache_access *access, uint32_t index) {
+    if (access->partner != CACHE_NONE && !cured->needed[index])
+        cured->saved_bytes += (double)access->value_bytes;
+    else
+        write_entry(entry, access->time_ns, ttl_of(access, entry));
+}
+
+static void flush(struct cured *cured) {
+    for (size_t i = 0; i < cured->entry_count; i++)
+        cured->entries[i].alive = false;
+}
+
+static void step(struct cured *cured, uint32_t index) {
+    const struct cache_access *access = model_access(cured->model, index);
+    struct entry *entry;
+
+    if (access->key == CACHE_NONE) {
+        if (access->flags & ACCESS_FLUSH)
+            flush(cured);
+        return;
+    }
+    if (model_key(cured->model, access->key)->template_index != cured->template_index)
+        return;
+    entry = &cured->entries[cured->identities[access->key]];
+    entry->used |= (access->flags & (ACCESS_READ | ACCESS_WRITE)) != 0;
+    if (access->flags & ACCESS_READ)
+        step_read(cured, entry, access);
+    if (access->flags & ACCESS_WRITE)
+        step_write(cured, entry, access, index);
+    if (access->flags & ACCESS_EXPIRE && access->ttl_ms != LK_TTL_UNKNOWN && entry->written)
+        entry->expires_ns = later(access->time_ns, ttl_of(access, entry));
+    if (access->flags & ACCESS_DELETE)
+        entry->alive = false;
+}
+
+/* ---- The interval ---- */
+
+static uint64_t next_random(uint64_t *state) { /* splitmix64; the same seed always: reports do not change by chance */
+    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void bootstrap(const GArray *outcomes, double interval[2]) {
+    uint32_t blocks = MIN(BLOCKS, outcomes->len), hits[BLOCKS] = {0}, reads[BLOCKS] = {0};
+    double ratios[RESAMPLES];
+    uint64_t state = 1;
+
+    for (guint i = 0; i < outcomes->len; i++) {
+        uint32_t block = (uint32_t)((uint64_t)i * blocks / outcomes->len);
+
+        reads[block]++;
+        hits[block] += g_array_index(outcomes, uint8_t, i);
+    }
+    for (int r = 0; r < RESAMPLES; r++) {
+        double hit = 0, read = 0;
+
+        for (uint32_t k = 0; k < blocks; k++) {
+            uint32_t block = (uint32_t)(next_random(&state) % blocks);
+
+            hit += hits[block];
+            read += reads[block];
+        }
+        ratios[r] = hit / read;
+    }
+    qsort(ratios, RESAMPLES, sizeof(*ratios), by_value);
+    interval[0] = ratios[RESAMPLES / 40];
+    interval[1] = ratios[RESAMPLES - 1 - RESAMPLES / 40];
+}
+
+static void wilson(double ratio, double count, double interval[2]) {
+    double z2 = 1.96 * 1.96, centre = (ratio + z2 / (2 * count)) / (1 + z2 / count);
+    double half = 1.96 * sqrt(ratio * (1 - ratio) / count + z2 / (4 * count * count)) / (1 + z2 / count);
+
+    interval[0] = MAX(0, centre - half);
+    interval[1] = MIN(1, centre + half);
+}
+
+static void fill_ratio(const struct cured *cured, struct prediction *prediction) {
+    double booted[2], plain[2], hits = 0, reads = cured->outcomes->len;
+
+    if (reads == 0) {
+        prediction->hit_ratio = prediction->hit_ratio_interval[0] = prediction->hit_ratio_interval[1] = NAN;
+        return;
+    }
+    for (guint i = 0; i < cured->outcomes->len; i++)
+        hits += g_array_index(cured->outcomes, uint8_t, i);
+    prediction->hit_ratio = hits / reads;
+    bootstrap(cured->outcomes, booted);
+    wilson(prediction->hit_ratio, reads, plain);
+    prediction->hit_ratio_interval[0] = MIN(MIN(booted[0], plain[0]), prediction->hit_ratio);
+    prediction->hit_ratio_interval[1] = MAX(MAX(booted[1], plain[1]), prediction->hit_ratio);
+}
+
+struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities, size_t identity_count,
+                                 uint32_t template_index) {
+    struct prediction *prediction = report_alloc(model->report, sizeof(*prediction));
+    const struct cache_template *template = model_template(model, template_index);
+    struct cured cured = {.model = model, .identities = identities, .template_index = template_index};
+    double median = template->report->recompute_p50, scale = 1, keys = 0;
+
+    cured.entries = g_new0(struct entry, identity_count + 1);
+    cured.entry_count = identity_count;
+    cured.needed = g_new0(uint8_t, model->accesses->len + 1);
+    cured.outcomes = g_array_new(FALSE, FALSE, sizeof(uint8_t));
+    cured.recompute_ns = isnan(median) ? 0 : (int64_t)(median * 1e9);
+    for (guint i = 0; i < model->accesses->len; i++)
+        step(&cured, i);
+    if (template->ring_misses)
+        scale = (double)template->report->misses / (double)template->ring_misses;
+    for (size_t i = 0; i < identity_count; i++)
+        keys += cured.entries[i].used;
+    if (!model->complete && template->key_count)
+        keys *= template->report->distinct_keys / template->key_count;
+    fill_ratio(&cured, prediction);
+    prediction->distinct_keys = keys;
+    prediction->saved_recompute_seconds = cured.saved_seconds * scale;
+    prediction->saved_redis_bytes = cured.saved_bytes * scale;
+    g_free(cured.entries);
+    g_free(cured.needed);
+    g_array_free(cured.outcomes, TRUE);
+    return prediction;
+}

@@ -1,0 +1,201 @@
+/*
+ * What the analyzer found out, whole: what every renderer shows and `compare` compares. Field names are those of the
+ * JSON report (spec, section 7) and carry the unit. Unknown numbers are NAN, never 0; unknown strings NULL.
+ *
+ * Ownership: everything in a report hangs off `report->arena` (a GStringChunk for text) and its GArrays; report_free
+ * frees all. Finders fill it; renderers only read it.
+ */
+#ifndef LEAKEY_MODEL_REPORT_H
+#define LEAKEY_MODEL_REPORT_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct capture;
+
+struct frame {
+    const char *function; /* demangled; NULL unknown */
+    const char *file;     /* NULL unknown */
+    int line;             /* 0 unknown */
+    const char *module;   /* path; NULL unknown */
+    const char *build_id;
+    uint64_t offset;      /* within the module (ELF vaddr), of the call; the address where no module is known */
+    bool inlined;
+};
+
+struct stack {
+    GArray *frames; /* struct frame, innermost first */
+    bool cut;       /* deeper than what was kept */
+};
+
+struct site_report {
+    const char *id; /* stable across runs and addresses: hash of the symbolised stack, hex */
+    double allocated_bytes, allocated_count, live_bytes, live_count, temporary_count;
+    double allocated_bytes_interval[2], live_bytes_interval[2];
+    const struct stack *stack;
+};
+
+struct leak_report {
+    const char *rule; /* heap-leak reply-leak context-leak */
+    const struct site_report *site;
+    double live_bytes, live_count, live_bytes_interval[2];
+    double growth_bytes_per_second, growth_interval[2];
+    double started_seconds; /* when it began to grow; NAN unknown */
+    double confidence_ratio;
+    const char *template_name; /* NULL none */
+    const char *outcome;       /* hit miss write; NULL none */
+    double bytes_per_command;  /* of that outcome on that template; NAN */
+    double count_per_command;  /* leaked objects per such command; NAN */
+    bool exact;
+};
+
+struct miss_causes {
+    uint64_t first_seen, duplicate_input, expired, evicted, deleted, concurrent, not_stored;
+};
+
+struct template_report {
+    const char *name;
+    uint64_t reads, hits, misses, writes, deletes, errors;
+    uint64_t written_bytes;
+    double distinct_keys, distinct_keys_error_ratio; /* 0 = exact; else relative 95 % error of a sketch */
+    double distinct_inputs;                          /* NAN unknown */
+    struct miss_causes causes;
+    double never_read_keys; /* NAN unknown */
+    uint64_t ttl_none_count;
+    double ttl_min, ttl_median, ttl_max;             /* seconds; NAN */
+    double recompute_p50, recompute_p99, recompute_total; /* seconds; NAN */
+    double latency_p50, latency_p99;                 /* seconds; NAN */
+    GPtrArray *call_sites;                           /* of const struct stack * */
+};
+
+struct cache_report {
+    bool present; /* any cache command at all */
+    GArray *commands; /* struct command_count, by count falling */
+    uint64_t reads, hits, misses, writes, written_bytes, errors;
+    double distinct_keys, distinct_keys_error_ratio;
+    struct miss_causes causes;
+    bool causes_exact; /* false: the ring lost events, causes are scaled up from those kept */
+    GPtrArray *templates; /* of struct template_report *, by misses falling, then reads */
+};
+
+struct command_count {
+    const char *verb;
+    uint64_t count;
+};
+
+struct difference {
+    const char *class_name; /* a normaliser of spec section 5 */
+    const char *a, *b;      /* valid UTF-8, as shown; at most 200 bytes */
+    size_t a_offset, b_offset; /* in input_a and input_b (digest-input) or key_a and key_b; SIZE_MAX unknown */
+};
+
+struct evidence {
+    const char *kind; /* digest-input key-text equal-value */
+    double confidence_ratio;
+    const char *key_a, *key_b, *input_a, *input_b; /* inputs NULL where there are none; non-UTF-8 escaped \xNN */
+    GArray *differs; /* struct difference */
+};
+
+struct varying {
+    const char *class_name;
+    double share_ratio; /* of the finding's misses in whose pair it varies */
+};
+
+struct metric {
+    const char *name; /* carries its unit */
+    double value;     /* NAN unknown */
+};
+
+struct prediction {
+    double hit_ratio, hit_ratio_interval[2];
+    double distinct_keys, saved_recompute_seconds, saved_redis_bytes;
+};
+
+enum severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
+
+struct finding {
+    const char *rule;
+    enum severity severity;
+    const char *template_name; /* NULL none */
+    const char *message;       /* one sentence with the numbers, no newline */
+    const char *remedy;
+    GArray *metrics;           /* struct metric */
+    GPtrArray *evidence;       /* of struct evidence * */
+    GArray *varying;           /* struct varying, share falling */
+    struct prediction *predicted; /* NULL none */
+    GPtrArray *call_sites;     /* of const struct stack * */
+    const struct leak_report *leak; /* for the leak rules */
+};
+
+struct capture_report {
+    const char *path;
+    uint32_t pid, parent_pid;
+    GPtrArray *command; /* of const char * */
+    const char *executable;
+    double started; /* seconds since the epoch */
+    double duration_seconds;
+    const char *end;
+    uint64_t sample_bytes;
+    uint64_t recorded_count, overwritten_count, dropped_count;
+    bool keys_hashed, stack_fallback, heap, cache;
+    uint64_t damage;
+};
+
+struct timeline_report {
+    double seconds; /* since the first capture's start */
+    double live_bytes, max_live_bytes, allocated_bytes;
+};
+
+/* What happened in one slice of time, for comparing with intervals. About 100 equal slices of the capture set's span. */
+struct window {
+    double seconds, width_seconds;
+    double reads, hits, misses, writes, allocated_bytes, live_bytes, recompute_seconds, leaked_bytes;
+    double new_keys;       /* seen for the first time */
+    double max_live_bytes; /* `live_bytes` is the mean; both NAN unknown */
+};
+
+struct heap_report {
+    bool present, exact;
+    double allocated_bytes, allocated_count, freed_bytes, freed_count, live_bytes, live_count, peak_live_bytes;
+    double allocated_bytes_interval[2], live_bytes_interval[2];
+    GPtrArray *sites; /* of struct site_report *, by allocated bytes falling */
+    GArray *timeline; /* struct timeline_report */
+};
+
+struct cost_report {
+    double wasted_recompute_seconds, wasted_redis_bytes, wasted_allocated_bytes, wasted_money; /* NAN */
+};
+
+struct report {
+    GPtrArray *captures; /* of struct capture_report * */
+    struct heap_report heap;
+    GPtrArray *leaks;    /* of struct leak_report *, worst first */
+    struct cache_report cache;
+    GPtrArray *findings; /* of struct finding *, most severe first */
+    struct cost_report cost;
+    GArray *windows;     /* struct window */
+    GPtrArray *notes;    /* of const char *: what limits the report, e.g. a module without symbols; each once */
+    GStringChunk *text;
+    GPtrArray *owned;    /* what else to free, with report_own */
+};
+
+struct report *report_new(void);
+void report_free(struct report *report);
+
+/* Text that lives as long as the report. */
+const char *report_text(struct report *report, const char *text);
+const char *report_printf(struct report *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Zeroed memory, and containers, that live as long as the report. */
+void *report_alloc(struct report *report, size_t bytes);
+GPtrArray *report_pointers(struct report *report);
+GArray *report_array(struct report *report, size_t element_bytes);
+
+/* Adds a note, unless it is there already. */
+void report_note(struct report *report, const char *note);
+
+struct finding *report_finding(struct report *report, const char *rule, enum severity severity);
+void finding_metric(struct finding *finding, const char *name, double value);
+
+#endif

@@ -1,0 +1,152 @@
+/* Scanners for JSON, name=value lists and temporary paths. */
+#include "model/structure.h"
+
+#include <glib.h>
+#include <string.h>
+
+#define DEPTH_MAX 32
+#define NOTHING SIZE_MAX
+
+size_t structure_skip_space(const char *text, size_t start, size_t end) {
+    while (start < end && g_ascii_isspace(text[start]))
+        start++;
+    return start;
+}
+
+static size_t string_end(const char *text, size_t start, size_t end, bool cut) {
+    char quote = text[start];
+
+    for (size_t i = start + 1; i < end; i++) {
+        if (text[i] == '\\')
+            i++;
+        else if (text[i] == quote)
+            return i + 1;
+    }
+    return cut ? end : NOTHING;
+}
+
+static bool bare_byte(char c) {
+    return !g_ascii_isspace(c) && !strchr(",:{}[]()\"'", c);
+}
+
+size_t structure_scalar_end(const char *text, size_t start, size_t end, bool cut) {
+    size_t i = start;
+
+    if (start < end && (text[start] == '"' || text[start] == '\''))
+        return string_end(text, start, end, cut);
+    while (i < end && text[i] && bare_byte(text[i]))
+        i++;
+    return i > start ? i : NOTHING;
+}
+
+static size_t value_end(const char *text, size_t start, size_t end, bool cut, int depth);
+
+/* A name and its colon. */
+static size_t name_end(const char *text, size_t start, size_t end, bool cut) {
+    size_t i = structure_scalar_end(text, start, end, cut);
+
+    if (i == NOTHING)
+        return NOTHING;
+    i = structure_skip_space(text, i, end);
+    if (i == end)
+        return cut ? end : NOTHING;
+    return text[i] == ':' ? i + 1 : NOTHING;
+}
+
+static size_t container_end(const char *text, size_t start, size_t end, bool cut, int depth) {
+    bool object = text[start] == '{';
+    char close = object ? '}' : ']';
+    size_t i = structure_skip_space(text, start + 1, end);
+
+    if (i < end && text[i] == close)
+        return i + 1;
+    while (i < end) {
+        if (object)
+            i = name_end(text, i, end, cut);
+        if (i == NOTHING || i == end)
+            break;
+        i = value_end(text, i, end, cut, depth + 1);
+        if (i == NOTHING)
+            return NOTHING;
+        i = structure_skip_space(text, i, end);
+        if (i < end && text[i] == close)
+            return i + 1;
+        if (i < end && text[i] != ',')
+            return NOTHING;
+        i = i < end ? structure_skip_space(text, i + 1, end) : end;
+    }
+    return i == end && cut ? end : NOTHING;
+}
+
+static size_t value_end(const char *text, size_t start, size_t end, bool cut, int depth) {
+    size_t i = structure_skip_space(text, start, end);
+
+    if (i == end)
+        return cut ? end : NOTHING;
+    if (text[i] != '{' && text[i] != '[')
+        return structure_scalar_end(text, i, end, cut);
+    return depth < DEPTH_MAX ? container_end(text, i, end, cut, depth) : NOTHING;
+}
+
+size_t structure_value_end(const char *text, size_t start, size_t end, bool cut) {
+    return value_end(text, start, end, cut, 0);
+}
+
+bool structure_pair(const char *text, size_t start, size_t end, size_t *name, size_t *value) {
+    size_t i = start;
+
+    if (i == end || !(g_ascii_isalpha(text[i]) || text[i] == '_'))
+        return false;
+    while (i < end && (g_ascii_isalnum(text[i]) || strchr("_.-", text[i])) && text[i])
+        i++;
+    if (i == end || text[i] != '=' || (i + 1 < end && text[i + 1] == '='))
+        return false;
+    *name = i++;
+    if (i < end && (text[i] == '"' || text[i] == '\'')) {
+        *value = string_end(text, i, end, false);
+        return *value != NOTHING;
+    }
+    while (i < end && text[i] && !g_ascii_isspace(text[i]) && !strchr("&;,\"'{}<>", text[i]))
+        i++;
+    *value = i;
+    return true;
+}
+
+size_t structure_pairs_end(const char *text, size_t start, size_t end, char *separator) {
+    size_t name, value, last = NOTHING, i = start;
+
+    for (size_t count = 1; structure_pair(text, i, end, &name, &value); count++) {
+        if (count > 1)
+            last = value;
+        if (value == end || !strchr("&;,", text[value]) || !text[value])
+            break;
+        if (count == 1)
+            *separator = text[value];
+        else if (text[value] != *separator)
+            break;
+        i = structure_skip_space(text, value + 1, end);
+    }
+    return last;
+}
+
+bool structure_temporary(const char *text, size_t start, size_t end, size_t *made_up, size_t *made_up_end) {
+    static const struct {
+        const char *prefix;
+        int folders; /* made up as well */
+    } places[] = {{"/tmp/", 0}, {"/var/tmp/", 0}, {"/dev/shm/", 0}, {"/var/folders/", 3}, {"\\Temp\\", 0}};
+
+    for (size_t p = 0; p < G_N_ELEMENTS(places); p++) {
+        size_t bytes = strlen(places[p].prefix), i = start + bytes;
+        int folders = places[p].folders;
+
+        if (end - start <= bytes || memcmp(text + start, places[p].prefix, bytes) != 0)
+            continue;
+        while (i < end && text[i] && !g_ascii_isspace(text[i]) && !strchr("\"',;:?&<>|", text[i]) &&
+               ((text[i] != '/' && text[i] != '\\') || folders-- > 0))
+            i++;
+        *made_up = start + bytes;
+        *made_up_end = i;
+        return i > *made_up;
+    }
+    return false;
+}

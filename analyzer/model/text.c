@@ -1,0 +1,33 @@
+/* Texts made safe to show; see text.h. */
+#include "model/text.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* How many bytes at `text` are one character that may be shown as it is; 0 when they are not. */
+static size_t printable_bytes(const char *text, size_t bytes) {
+    gunichar c = g_utf8_get_char_validated(text, (gssize)MIN(bytes, 8));
+    if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c))
+        return 0;
+    return (size_t)g_unichar_to_utf8(c, NULL);
+}
+
+char *text_printable(const char *text, size_t bytes) {
+    GString *out = g_string_sized_new(bytes + 1);
+    for (size_t i = 0; i < bytes;) {
+        size_t whole = printable_bytes(text + i, bytes - i);
+        if (whole == 0)
+            g_string_append_printf(out, "\\x%02x", (unsigned char)text[i]);
+        else if (text[i] == '\\')
+            g_string_append(out, "\\\\");
+        else
+            g_string_append_len(out, text + i, (gssize)whole);
+        i += MAX(whole, 1);
+    }
+    return g_string_free(out, FALSE);
+}
+
+const char *text_base_name(const char *path) {
+    const char *slash = path == NULL ? NULL : strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}

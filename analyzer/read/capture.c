@@ -1,0 +1,257 @@
+/* Opens a capture: the header, then tables and events by the other files here; see capture.h. */
+#define _GNU_SOURCE
+#include "read/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "read/parts.h"
+
+#define NOTES_MAX 20u
+
+G_DEFINE_QUARK(leakey-error-quark, leakey_error)
+
+void capture_damage(struct capture *capture, const char *format, ...) {
+    capture->damage++;
+    if (capture->damage_notes->len >= NOTES_MAX)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    g_ptr_array_add(capture->damage_notes, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+static bool refuse(GError **error, const char *name, const char *why) {
+    g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", name, why);
+    return false;
+}
+
+/* The fields without which nothing else can be read. */
+static bool check_header(const struct lk_header *header, size_t bytes, const char *name,
+                         GError **error) {
+    if (bytes < sizeof(header->magic) ||
+        memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) != 0)
+        return refuse(error, name, "not a leakey capture");
+    if (bytes < sizeof(*header))
+        return refuse(error, name, "the capture is cut off within its header");
+    if (header->byte_order == GUINT32_SWAP_LE_BE_CONSTANT(LK_BYTE_ORDER))
+        return refuse(error, name, "written on a machine of the other byte order");
+    if (header->byte_order != LK_BYTE_ORDER)
+        return refuse(error, name, "the byte-order mark is damaged");
+    if (header->version != LK_VERSION) {
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
+                    "%s: capture version %u; this leakey reads version %u", name, header->version,
+                    LK_VERSION);
+        return false;
+    }
+    if (header->header_bytes != sizeof(*header) || header->granule_bytes != LK_GRANULE)
+        return refuse(error, name, "the header's sizes are not those of its version");
+    return true;
+}
+
+/* A text that the header points at; NULL when it is not within the first granule. */
+static char *header_text(struct capture *capture, const char *what, uint32_t offset,
+                         uint32_t bytes) {
+    size_t end = MIN(capture->bytes, LK_GRANULE);
+    if (bytes == 0)
+        return NULL;
+    if (offset < sizeof(struct lk_header) || offset > end || bytes > end - offset) {
+        capture_damage(capture, "header: the %s lies outside of it", what);
+        return NULL;
+    }
+    return g_strndup((const char *)capture->data + offset, bytes);
+}
+
+static void read_command(struct capture *capture) {
+    const struct lk_header *header = &capture->header;
+    char *words =
+        header_text(capture, "command line", header->command_offset, header->command_bytes);
+    if (words == NULL)
+        return;
+    g_free(words);
+    const char *at = (const char *)capture->data + header->command_offset;
+    const char *end = at + header->command_bytes;
+    while (at < end) {
+        size_t bytes = strnlen(at, (size_t)(end - at));
+        g_ptr_array_add(capture->command, g_strndup(at, bytes));
+        at += bytes + 1;
+    }
+}
+
+static void read_header(struct capture *capture) {
+    struct lk_header *header = &capture->header;
+    memcpy(header, capture->data, sizeof(*header));
+    capture->executable = header_text(capture, "executable's path", header->executable_offset,
+                                      header->executable_bytes);
+    read_command(capture);
+    if (header->sample_bytes == 0) {
+        capture_damage(capture, "header: a sampling mean of 0");
+        header->sample_bytes = 1;
+    }
+    if (header->end > LK_END_SIGNAL) {
+        capture_damage(capture, "header: no such end mark: %u", header->end);
+        header->end = LK_END_RUNNING;
+    }
+    if (header->used_bytes > capture->bytes)
+        capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
+                       header->used_bytes);
+    bool damaged;
+    capture->totals = totals_sum(header->totals, &damaged);
+    if (damaged)
+        capture_damage(capture, "header: the totals' variance is no number");
+    capture->overwritten_count = header->overwritten_count;
+    for (size_t i = 0; i < LK_DROP_REASONS; i++)
+        capture->dropped_count += header->dropped[i];
+}
+
+static struct capture *capture_allocate(const char *name) {
+    struct capture *capture = g_new0(struct capture, 1);
+    capture->path = g_strdup(name);
+    capture->command = g_ptr_array_new_with_free_func(g_free);
+    capture->events = g_array_new(FALSE, FALSE, sizeof(struct event));
+    capture->sites = g_array_new(FALSE, TRUE, sizeof(struct capture_site));
+    capture->live = g_array_new(FALSE, FALSE, sizeof(struct lk_live));
+    capture->modules = g_array_new(FALSE, TRUE, sizeof(struct capture_module));
+    capture->templates = g_array_new(FALSE, TRUE, sizeof(struct lk_template));
+    capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
+    capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
+    capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
+    return capture;
+}
+
+/* To the end mark; without one, to the latest thing that anything in the capture tells of. */
+static uint64_t find_duration(const struct capture *capture) {
+    uint64_t latest = capture->header.last_ns;
+    if (capture->header.end != LK_END_RUNNING && capture->header.end_ns != 0)
+        return capture->header.end_ns;
+    if (capture->events->len != 0)
+        latest =
+            MAX(latest, g_array_index(capture->events, struct event, capture->events->len - 1).time_ns);
+    for (guint i = 0; i < capture->live->len; i++)
+        latest = MAX(latest, g_array_index(capture->live, struct lk_live, i).time_ns);
+    return latest;
+}
+
+/* Takes `data` over. fd < 0: bytes of no file. */
+static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *name, int fd,
+                                     GError **error) {
+    struct lk_header header = {.version = 0};
+    memcpy(&header, data, MIN(bytes, sizeof(header)));
+    if (!check_header(&header, bytes, name, error)) {
+        g_free(data);
+        return NULL;
+    }
+    struct capture *capture = capture_allocate(name);
+    GArray *segments = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    capture->data = data;
+    capture->bytes = bytes;
+    read_header(capture);
+    capture_read_tables(capture, segments);
+    capture_read_events(capture, segments);
+    g_array_free(segments, TRUE);
+    capture->recorded_count = capture->events->len + capture->overwritten_count;
+    capture->duration_ns = find_duration(capture);
+    switch (capture->header.end) {
+    case LK_END_EXIT:
+        capture->end = CAPTURE_END_EXIT;
+        break;
+    case LK_END_EXEC:
+        capture->end = CAPTURE_END_EXEC;
+        break;
+    case LK_END_SIGNAL:
+        capture->end = CAPTURE_END_SIGNAL;
+        break;
+    default:
+        capture->end = capture_find_end(capture, fd);
+    }
+    return capture;
+}
+
+struct capture *capture_open(const char *path, GError **error) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    size_t bytes = 0;
+    GError *cause = NULL;
+    struct capture *capture = NULL;
+    uint8_t *data = snapshot_file(fd, &bytes, &cause);
+    if (data == NULL) {
+        g_propagate_prefixed_error(error, cause, "%s: ", path);
+    } else {
+        capture = capture_parse(data, bytes, path, fd, error);
+    }
+    close(fd);
+    return capture;
+}
+
+struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
+                                    GError **error) {
+    uint8_t *data = g_malloc(size + 1);
+    memcpy(data, bytes, size);
+    return capture_parse(data, size, name, -1, error);
+}
+
+void capture_free(struct capture *capture) {
+    if (capture == NULL)
+        return;
+    for (guint i = 0; i < capture->sites->len; i++)
+        g_free(g_array_index(capture->sites, struct capture_site, i).frames);
+    for (guint i = 0; i < capture->modules->len; i++) {
+        g_free(g_array_index(capture->modules, struct capture_module, i).path);
+        g_free(g_array_index(capture->modules, struct capture_module, i).build_id);
+    }
+    g_free(capture->path);
+    g_free(capture->executable);
+    g_ptr_array_free(capture->command, TRUE);
+    g_array_free(capture->events, TRUE);
+    g_array_free(capture->sites, TRUE);
+    g_array_free(capture->live, TRUE);
+    g_array_free(capture->modules, TRUE);
+    g_array_free(capture->templates, TRUE);
+    g_array_free(capture->verbs, TRUE);
+    g_array_free(capture->timeline, TRUE);
+    g_ptr_array_free(capture->damage_notes, TRUE);
+    g_free(capture->data);
+    g_free(capture);
+}
+
+const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id) {
+    if (template_id >= capture->templates->len)
+        return NULL;
+    uint64_t offset =
+        g_array_index(capture->templates, struct lk_template, template_id).sketch_offset;
+    return offset == 0 ? NULL : capture->data + offset;
+}
+
+const char *capture_end_name(enum capture_end end) {
+    static const char *const names[] = {
+        [CAPTURE_END_UNKNOWN] = "unknown", [CAPTURE_END_RUNNING] = "running",
+        [CAPTURE_END_EXIT] = "exit",       [CAPTURE_END_EXEC] = "exec",
+        [CAPTURE_END_SIGNAL] = "signal",
+    };
+    return names[end];
+}
+
+const char *event_text(const struct lk_record *record, size_t *bytes) {
+    const void *start = NULL;
+    *bytes = 0;
+    if (record->type == LK_RECORD_COMMAND) {
+        const struct lk_record_command *command = (const void *)record;
+        *bytes = command->text_bytes;
+        start = command + 1;
+    } else if (record->type == LK_RECORD_INPUT) {
+        const struct lk_record_input *input = (const void *)record;
+        *bytes = input->text_bytes;
+        start = input + 1;
+    } else if (record->type == LK_RECORD_CONNECT || record->type == LK_RECORD_DISCONNECT) {
+        const struct lk_record_connect *connect = (const void *)record;
+        *bytes = connect->peer_bytes;
+        start = connect + 1;
+    }
+    return *bytes == 0 ? NULL : start;
+}

@@ -1,0 +1,70 @@
+/*
+ * The tables of renderers. A new one: a function of render.h's type in a file of its own, its
+ * prototype in renderers.h, and one row here.
+ */
+#include <string.h>
+
+#include "render/renderers.h"
+
+static const struct report_renderer report_renderers[] = {
+    {"text", render_report_text},
+    {"json", render_report_json},
+};
+
+static const struct comparison_renderer comparison_renderers[] = {
+    {"text", render_comparison_text},
+    {"json", render_comparison_json},
+};
+
+const struct report_renderer *report_renderer_named(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(report_renderers); i++)
+        if (strcmp(report_renderers[i].name, name) == 0)
+            return &report_renderers[i];
+    return NULL;
+}
+
+const struct comparison_renderer *comparison_renderer_named(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(comparison_renderers); i++)
+        if (strcmp(comparison_renderers[i].name, name) == 0)
+            return &comparison_renderers[i];
+    return NULL;
+}
+
+#define NAMES_ROOM 128
+
+static void add_name(char *names, const char *name)
+{
+    if (names[0] != '\0')
+        g_strlcat(names, " ", NAMES_ROOM);
+    g_strlcat(names, name, NAMES_ROOM);
+}
+
+const char *report_renderer_names(void)
+{
+    static char names[NAMES_ROOM];
+
+    names[0] = '\0';
+    for (size_t i = 0; i < G_N_ELEMENTS(report_renderers); i++)
+        add_name(names, report_renderers[i].name);
+    return names;
+}
+
+const char *comparison_renderer_names(void)
+{
+    static char names[NAMES_ROOM];
+
+    names[0] = '\0';
+    for (size_t i = 0; i < G_N_ELEMENTS(comparison_renderers); i++)
+        add_name(names, comparison_renderers[i].name);
+    return names;
+}
+
+const char *severity_name(enum severity severity)
+{
+    static const char *const names[] = {
+        [SEVERITY_NOTE] = "note", [SEVERITY_WARNING] = "warning", [SEVERITY_ERROR] = "error"};
+
+    return names[severity];
+}

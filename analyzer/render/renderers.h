@@ -1,0 +1,18 @@
+/* The renderers that render.c's tables name, and what they share. */
+#ifndef LEAKEY_RENDER_RENDERERS_H
+#define LEAKEY_RENDER_RENDERERS_H
+
+#include "render/render.h"
+
+void render_report_text(const struct report *report, const struct render_options *options,
+                        FILE *out);
+void render_report_json(const struct report *report, const struct render_options *options,
+                        FILE *out);
+void render_comparison_text(const struct comparison *comparison,
+                            const struct render_options *options, FILE *out);
+void render_comparison_json(const struct comparison *comparison,
+                            const struct render_options *options, FILE *out);
+
+const char *severity_name(enum severity severity); /* error warning note */
+
+#endif

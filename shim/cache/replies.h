@@ -1,0 +1,19 @@
+/*
+ * Replies and contexts as objects that the host must free: each is live from when it is handed over
+ * until its free. Between lk_enter and lk_leave.
+ */
+#ifndef LK_CACHE_REPLIES_H
+#define LK_CACHE_REPLIES_H
+
+#include "cache/abi.h"
+
+/* The host has been given this reply; `tag` says what it answered. */
+void lk_reply_given(const struct lk_layout *layout, const void *reply, uint32_t tag,
+                    uint64_t time_ns);
+/* The host is about to free it. */
+void lk_reply_freed(const void *reply);
+
+void lk_context_given(const struct lk_layout *layout, const void *context, uint64_t time_ns);
+void lk_context_freed(const void *context);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Reads commands out of bytes that are on their way to a server: RESP arrays of bulk strings, and
+ * inline commands. Pure: no state, no allocation; every length is distrusted.
+ */
+#ifndef LK_CACHE_RESP_H
+#define LK_CACHE_RESP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lk_slice {
+    const char *text;
+    size_t bytes;
+};
+
+struct lk_resp { /* a command being read, argument by argument */
+    const char *at, *end;
+    uint32_t count; /* of arguments, the verb included */
+    uint32_t index; /* of the argument that lk_resp_next gives next */
+    bool is_inline;
+};
+
+/* Begins with the command that stands first in bytes[0..count); false when there is none (empty
+ * lines are passed by). */
+bool lk_resp_begin(struct lk_resp *resp, const char *bytes, size_t count);
+
+/* The next argument; false after the last one, or when the bytes break off or are no RESP. */
+bool lk_resp_next(struct lk_resp *resp, struct lk_slice *argument);
+
+/* Passes the rest by: where the next command begins, or NULL when the bytes break off. */
+const char *lk_resp_finish(struct lk_resp *resp);
+
+/* Length of hiredis' dynamic string, from the header before it; `old` is the form of hiredis 0.13
+ * and before. */
+size_t lk_sds_length(const char *string, bool old);
+
+/* A decimal integer; false when it is none or does not fit. */
+bool lk_slice_number(const struct lk_slice *slice, int64_t *number);
+
+/* Equal to an upper-case ASCII word, in any letter case. */
+bool lk_slice_is(const struct lk_slice *slice, const char *word);
+
+#endif

@@ -1,0 +1,19 @@
+/* Texts and hashes as a capture holds them: plain in text mode, keyed hashes in hash mode. */
+#ifndef LK_CACHE_TEXT_H
+#define LK_CACHE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* XXH3-64, in hash mode with the run's secret (getrandom; a child by fork keeps its parent's; never
+ * written). */
+uint64_t lk_text_hash(const void *text, size_t bytes);
+/* In hash mode, keys a plain XXH3-64 fingerprint of a whole input. */
+uint64_t lk_text_rekey(uint64_t fingerprint);
+
+/* How many bytes lk_text_store will write for this text, and it writes them: the first LK_TEXT_MAX
+ * bytes, or in hash mode an array of struct lk_token_hash of these. */
+size_t lk_text_stored_bytes(const void *text, size_t bytes);
+void lk_text_store(void *out, size_t stored_bytes, const void *text, size_t bytes);
+
+#endif

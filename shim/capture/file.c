@@ -1,0 +1,356 @@
+/* The capture's file: how it is made, how it grows, how it ends. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture/about.h"
+#include "capture/state.h"
+#include "config.h"
+#include "init.h"
+#include "stack/modules.h"
+#include "sys.h"
+#include "thread.h"
+
+#define FIRST_STEP   (1u << 20)
+#define LARGEST_STEP (16u << 20)
+#define NAMES_MAX    9999u /* captures of one command and pid */
+
+static char path[5120];
+static int said_none, said_full;
+static uint64_t generations;
+
+struct lk_header *lk_capture_header(void)
+{
+    return (struct lk_header *)lk_state->base;
+}
+
+char *lk_capture_base(void)
+{
+    return lk_state->base;
+}
+
+uint64_t lk_capture_offset(const void *pointer)
+{
+    return (uint64_t)((const char *)pointer - lk_state->base);
+}
+
+uint64_t lk_now(void)
+{
+    return lk_sys_monotonic_ns() - lk_capture_header()->start_monotonic_ns;
+}
+
+/* Decimal digits of n at `to`; returns the end. */
+static char *put_number(char *to, uint64_t n)
+{
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + n % 10);
+    while (n /= 10);
+    while (count)
+        *to++ = digits[--count];
+    return to;
+}
+
+/* DIR/COMMAND.PID.leakey, or DIR/COMMAND.PID.N.leakey from the second on. */
+static bool name_file(unsigned n)
+{
+    char command[64];
+    lk_about_command_name(command, sizeof command);
+    size_t directory = strlen(lk_config.output);
+    if (directory == 0 || directory + sizeof command + 48 > sizeof path)
+        return false;
+    char *to = path + directory;
+    memcpy(path, lk_config.output, directory);
+    if (path[directory - 1] != '/')
+        *to++ = '/';
+    to = stpcpy(to, command);
+    *to++ = '.';
+    to = put_number(to, (uint64_t)getpid());
+    if (n > 1) {
+        *to++ = '.';
+        to = put_number(to, n);
+    }
+    strcpy(to, ".leakey");
+    return true;
+}
+
+/* Where our descriptor goes: away from the low numbers that the host counts on. -1: nowhere. */
+static int high_number(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 64)
+        return -1;
+    return limit.rlim_cur > 1024 ? 1000 : (int)limit.rlim_cur - 24;
+}
+
+static int move_high(int fd)
+{
+    int least = high_number();
+    int high = least < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, least);
+    close(fd);
+    return high;
+}
+
+/* Growing the table of descriptors takes the kernel milliseconds once there are threads: grow it
+ * while there are none. */
+void lk_file_init(void)
+{
+    int least = high_number();
+    int high = least < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, least);
+    if (high >= 0)
+        close(high);
+}
+
+static int create_file(void)
+{
+    int fd = -1;
+    for (unsigned n = 1; n <= NAMES_MAX; n++) {
+        if (!name_file(n)) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+        if (fd >= 0 || errno != EEXIST)
+            break;
+    }
+    if (fd >= 0)
+        fchmod(fd, 0600); /* whatever the umask took */
+    return fd;
+}
+
+static bool is_ours(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
+           about.st_ino == lk_state->inode;
+}
+
+/* The file, to reserve space in: our descriptor, unless the host closed it (its number may be
+ * another file's now); else by name. */
+static int borrow_file(void)
+{
+    if (lk_state->fd >= 0 && is_ours(lk_state->fd))
+        return lk_state->fd;
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0 && !is_ours(fd)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static bool write_zeros(int fd, uint64_t from, uint64_t end)
+{
+    static const char zeros[4096];
+    for (uint64_t at = from; at < end; at += sizeof zeros)
+        if (pwrite(fd, zeros, sizeof zeros, (off_t)at) != (ssize_t)sizeof zeros)
+            return false;
+    return true;
+}
+
+/* File space is reserved before it is touched: a store into a page without space behind it would be
+ * a SIGBUS. */
+static bool reserve_in(int fd, uint64_t from, uint64_t end)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        end > limit.rlim_cur) {
+        errno = EFBIG; /* asking would bring the host a SIGXFSZ */
+        return false;
+    }
+    if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
+        return true;
+    return (errno == EOPNOTSUPP || errno == ENOSYS) && write_zeros(fd, from, end);
+}
+
+static void stop_growing(const char *why)
+{
+    if (!__atomic_exchange_n(&lk_state->full, 1, __ATOMIC_RELAXED))
+        lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+}
+
+bool lk_capture_reserve(uint64_t end)
+{
+    struct lk_header *header = lk_capture_header();
+    uint64_t reserved = __atomic_load_n(&header->reserved_bytes, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&lk_state->full, __ATOMIC_RELAXED))
+        return end <= reserved;
+    uint64_t step = reserved < FIRST_STEP ? FIRST_STEP : reserved;
+    if (step > LARGEST_STEP)
+        step = LARGEST_STEP;
+    uint64_t target = reserved + step < end ? end : reserved + step;
+    if (target > lk_state->mapped_bytes)
+        target = lk_state->mapped_bytes;
+    if (end > target)
+        return false;
+    int fd = borrow_file();
+    bool done = fd >= 0 && reserve_in(fd, reserved, target);
+    if (!done)
+        stop_growing(fd < 0 ? "the file is gone" : lk_sys_reason(errno));
+    if (fd >= 0 && fd != lk_state->fd)
+        close(fd);
+    while (done && reserved < target &&
+           !__atomic_compare_exchange_n(&header->reserved_bytes, &reserved, target, false,
+                                        __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        ;
+    return done;
+}
+
+/* Maps as much of the bound as the address-space limit lets us: touching what is not reserved never
+ * happens. */
+static char *map_file(int fd, uint64_t *bytes)
+{
+    uint64_t tables = lk_config.sample_bytes <= 1 ? 8ull << 30 : 1ull << 30;
+    for (uint64_t want = lk_config.ring_bytes + tables; want >= FIRST_STEP; want /= 2) {
+        want &= ~(uint64_t)(LK_GRANULE - 1);
+        char *base = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        if (base != MAP_FAILED) {
+            *bytes = want;
+            madvise(base, want, MADV_DONTFORK);
+            madvise(base, want, MADV_DONTDUMP);
+            return base;
+        }
+    }
+    return NULL;
+}
+
+static void fill_header(struct lk_header *header)
+{
+    memcpy(header->magic, LK_MAGIC, sizeof header->magic);
+    header->byte_order = LK_BYTE_ORDER;
+    header->version = LK_VERSION;
+    header->header_bytes = sizeof *header;
+    header->granule_bytes = LK_GRANULE;
+    header->flags = (lk_config.heap ? LK_FLAG_HEAP : 0u) | (lk_config.cache ? LK_FLAG_CACHE : 0u) |
+                    (lk_config.hash_keys ? LK_FLAG_KEYS_HASHED : 0u);
+    header->sample_bytes = lk_config.sample_bytes;
+    header->ring_bytes = lk_config.ring_bytes;
+    header->start_realtime_ns = lk_sys_realtime_ns();
+    header->start_monotonic_ns = lk_sys_monotonic_ns();
+    header->used_bytes = LK_GRANULE;
+    header->reserved_bytes = FIRST_STEP;
+    header->sites = 1; /* id 0 of each table is "unknown" */
+    header->templates = 1;
+    header->verbs = 1;
+    header->control = lk_config.paused ? LK_CONTROL_PAUSED : 0;
+    lk_about_fill(header, lk_state->base);
+}
+
+static void set_state(int fd, const struct stat *about, uint64_t mapped)
+{
+    uint64_t most = lk_config.ring_bytes / LK_GRANULE;
+    if (most > mapped / LK_GRANULE / 2)
+        most = mapped / LK_GRANULE / 2;
+    if (most > LK_SEGMENT_SLOTS_MAX)
+        most = LK_SEGMENT_SLOTS_MAX;
+    lk_state->segments_max = (uint32_t)most;
+    lk_state->mapped_bytes = mapped;
+    lk_state->device = about->st_dev;
+    lk_state->inode = about->st_ino;
+    lk_state->pid = (uint32_t)getpid();
+    lk_state->fd = move_high(fd);
+    lk_state->generation = __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED);
+}
+
+static bool open_now(void)
+{
+    struct stat about;
+    uint64_t mapped;
+    int fd = create_file();
+    if (fd < 0)
+        return false;
+    if (!reserve_in(fd, 0, FIRST_STEP) || fstat(fd, &about) != 0 ||
+        !(lk_state->base = map_file(fd, &mapped))) {
+        int kept = errno;
+        unlink(path);
+        close(fd);
+        errno = kept;
+        return false;
+    }
+    set_state(fd, &about, mapped);
+    fill_header(lk_capture_header());
+    return true;
+}
+
+bool lk_capture_open(void)
+{
+    uint32_t none = LK_PHASE_NONE;
+    if (!__atomic_compare_exchange_n(&lk_state->phase, &none, LK_PHASE_OPENING, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+        if (none == LK_PHASE_OPENING)
+            lk_add(&lk_state->not_ready, 1);
+        return none == LK_PHASE_OPEN;
+    }
+    bool opened = open_now();
+    if (!opened)
+        lk_sys_say_once(&said_none, "nothing is recorded", lk_sys_reason(errno));
+    __atomic_store_n(&lk_state->phase, opened ? LK_PHASE_OPEN : LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    if (opened) {
+        lk_modules_scan(); /* takes a while: the other threads record already */
+        lk_add(&lk_capture_header()->dropped[LK_DROP_NOT_READY],
+               __atomic_exchange_n(&lk_state->not_ready, 0, __ATOMIC_RELAXED));
+    }
+    return opened;
+}
+
+static bool is_empty(const struct lk_header *header)
+{
+    uint64_t dropped = 0;
+    for (size_t i = 0; i < LK_DROP_REASONS; i++)
+        dropped += header->dropped[i];
+    return header->next_sequence == 0 && dropped == 0;
+}
+
+static void remove_file(void)
+{
+    int fd = borrow_file();
+    if (fd >= 0)
+        unlink(path);
+    if (fd >= 0 && fd != lk_state->fd)
+        close(fd);
+}
+
+void lk_capture_end(enum lk_end end, int status)
+{
+    if (!lk_state || __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) != LK_PHASE_OPEN ||
+        lk_state->pid != (uint32_t)getpid()) /* a vfork child shares our memory */
+        return;
+    struct lk_header *header = lk_capture_header();
+    int kept = errno;
+    if (is_empty(header)) {
+        remove_file();
+        lk_state->removed = 1;
+    } else {
+        header->end_ns = lk_now();
+        header->end_status = (uint32_t)status & 0xff;
+        __atomic_store_n(&header->end, end, __ATOMIC_RELEASE);
+    }
+    errno = kept;
+}
+
+void lk_capture_unend(void)
+{
+    if (!lk_state || __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) != LK_PHASE_OPEN ||
+        lk_state->pid != (uint32_t)getpid())
+        return;
+    struct lk_header *header = lk_capture_header();
+    __atomic_store_n(&header->end, LK_END_RUNNING, __ATOMIC_RELEASE);
+    header->end_ns = 0;
+    if (lk_state->removed) { /* the empty file is gone: begin another at the next event */
+        lk_state->removed = 0;
+        __atomic_store_n(&lk_state->phase, LK_PHASE_NONE, __ATOMIC_RELEASE);
+    }
+}
+
+void lk_drop(enum lk_drop why)
+{
+    if (lk_state->base)
+        lk_add(&lk_capture_header()->dropped[why], 1);
+}

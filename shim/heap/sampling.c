@@ -1,0 +1,75 @@
+/* Poisson sampling: gaps and weights, without libm. */
+#include "heap/sampling.h"
+
+#include <string.h>
+
+#define LN2 0.693147180559945309417
+
+/* Natural logarithm of x > 0, by the series of atanh around the mantissa: error below 1e-9. */
+static double logarithm(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffu) | 0x3ff0000000000000u;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    if (m > 1.41421356237309504880) {
+        m /= 2;
+        exponent++;
+    }
+    double y = (m - 1) / (m + 1), square = y * y, term = y, sum = 0;
+    for (int k = 1; k < 14; k += 2) {
+        sum += term / k;
+        term *= square;
+    }
+    return 2 * sum + exponent * LN2;
+}
+
+/* 1 - exp(-x) for x >= 0: the series for small x, where 1 - exp would lose digits; squarings of it
+ * for larger. */
+static double one_minus_exp(double x)
+{
+    if (x > 40)
+        return 1;
+    int halvings = 0;
+    for (; x > 0.25; x /= 2)
+        halvings++;
+    double term = x, sum = 0;
+    for (int k = 2; k < 14; k++) {
+        sum += term;
+        term *= -x / k;
+    }
+    /* 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) */
+    while (halvings--)
+        sum *= 2 - sum;
+    return sum;
+}
+
+uint64_t lk_sampling_gap(uint64_t random, uint64_t mean)
+{
+    double uniform = ((double)(random >> 11) + 1) * 0x1p-53; /* in (0, 1] */
+    double gap = -logarithm(uniform) * (double)mean;
+    return gap < 0x1p62 ? (uint64_t)gap : (uint64_t)1 << 62;
+}
+
+uint64_t lk_sampling_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+struct lk_weight lk_sampling_weight(uint64_t size, uint64_t mean)
+{
+    struct lk_weight weight = {size, 1u << 16, 0};
+    if (mean <= 1 || size == 0)
+        return weight;
+    double p = one_minus_exp((double)size / (double)mean);
+    double bytes = (double)size / p;
+    weight.bytes = (uint64_t)(bytes + 0.5);
+    weight.count_q16 = (uint64_t)(0x1p16 / p + 0.5);
+    weight.variance = bytes * bytes * (1 - p);
+    return weight;
+}

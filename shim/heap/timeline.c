@@ -1,0 +1,65 @@
+/* The timeline's levels: each event goes to the finest one that still covers its time. */
+#include "heap/timeline.h"
+
+#include "capture/state.h"
+#include "sys.h"
+
+#define LEVEL_GRANULES 2u
+static_assert(sizeof(struct lk_extent) + LK_TIMELINE_BUCKETS * sizeof(struct lk_bucket) <=
+                  LEVEL_GRANULES * LK_GRANULE,
+              "a level fits its extent");
+
+static struct timeline {
+    struct lk_extent *levels[LK_TIMELINE_LEVELS];
+} * timeline;
+
+static struct timeline *get_timeline(void)
+{
+    struct timeline *made = __atomic_load_n(&timeline, __ATOMIC_ACQUIRE), *none = NULL;
+    if (made)
+        return made;
+    made = lk_sys_memory_wiped(sizeof *made);
+    if (made && !__atomic_compare_exchange_n(&timeline, &none, made, false, __ATOMIC_RELEASE,
+                                             __ATOMIC_ACQUIRE))
+        made = none;
+    return made;
+}
+
+static struct lk_extent *get_level(uint32_t level)
+{
+    struct timeline *all = get_timeline();
+    if (!all)
+        return NULL;
+    struct lk_extent *made = __atomic_load_n(&all->levels[level], __ATOMIC_ACQUIRE), *none = NULL;
+    if (made)
+        return made;
+    made = lk_extent_new(LEVEL_GRANULES, level, LK_TIMELINE_BUCKETS);
+    if (!made)
+        return NULL;
+    if (!__atomic_compare_exchange_n(&all->levels[level], &none, made, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_ACQUIRE))
+        return none;
+    lk_extent_publish(made, LK_EXTENT_TIMELINE);
+    return made;
+}
+
+void lk_timeline_update(uint64_t time_ns, uint64_t live_bytes, uint64_t allocated_bytes)
+{
+    uint32_t level = 0;
+    while (time_ns / LK_TIMELINE_NS(level) >= LK_TIMELINE_BUCKETS)
+        if (++level == LK_TIMELINE_LEVELS)
+            return;
+    struct lk_extent *extent = get_level(level);
+    if (!extent)
+        return;
+    struct lk_bucket *bucket = (struct lk_bucket *)(extent + 1) + time_ns / LK_TIMELINE_NS(level);
+    uint64_t most = __atomic_load_n(&bucket->max_live_bytes, __ATOMIC_RELAXED);
+    while (most < live_bytes &&
+           !__atomic_compare_exchange_n(&bucket->max_live_bytes, &most, live_bytes, true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    __atomic_store_n(&bucket->last_live_bytes, live_bytes, __ATOMIC_RELAXED);
+    if (allocated_bytes)
+        lk_add(&bucket->allocated_bytes, allocated_bytes);
+    lk_add(&bucket->updates, 1);
+}

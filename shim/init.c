@@ -1,0 +1,82 @@
+/*
+ * Rules of engagement. This code lives in a stranger's process. It never changes a result, errno,
+ * order or exit status; never waits; never allocates through the interposed functions; starts no
+ * thread; and what it cannot record it counts. Everything that needs the loader, the environment or
+ * libc's initialisation happens here, in the constructor, once. Before it has run, every wrapper
+ * passes through.
+ */
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cache/cache.h"
+#include "capture/state.h"
+#include "config.h"
+#include "real.h"
+#include "sys.h"
+#include "thread.h"
+
+struct lk_state *lk_state;
+
+/* Runtimes that own the heap themselves: with one of them in the process we step aside. */
+static bool sanitized(void)
+{
+    static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init",
+                                        "__hwasan_init"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (dlsym(RTLD_DEFAULT, marks[i]))
+            return true;
+    return false;
+}
+
+static void host_exits(int status, void *unused)
+{
+    (void)unused;
+    lk_self.depth++;
+    lk_capture_end(LK_END_EXIT, status);
+    lk_self.depth--;
+}
+
+static void host_exits_quickly(void)
+{
+    host_exits(0, NULL);
+}
+
+/* Handlers run last registered first: registered before the host's, ours see the end of the host's.
+ */
+static void watch_exits(void)
+{
+    on_exit(host_exits, NULL);
+    at_quick_exit(host_exits_quickly);
+}
+
+static __attribute__((constructor(101))) void lk_init(void)
+{
+    int kept = errno;
+    lk_self.depth++;
+    lk_real_init();
+    lk_config_init();
+    if (!lk_config.off)
+        lk_config.off = sanitized();
+    dlerror(); /* what our own look-ups left there is not the host's */
+    if (!lk_config.off) {
+        lk_sys_init();
+        lk_file_init();
+        lk_thread_init();
+        lk_unwind_init();
+        if (lk_config.heap)
+            lk_heap_init();
+        if (lk_config.cache)
+            lk_cache_init();
+        watch_exits();
+        struct lk_state *state = lk_sys_memory_wiped(sizeof *state);
+        __atomic_store_n(&lk_state, state, __ATOMIC_RELEASE);
+        if (lk_config.paused && state)
+            lk_capture_open(); /* it must exist to be told to go on */
+    }
+    lk_self.depth--;
+    errno = kept;
+}

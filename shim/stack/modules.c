@@ -1,0 +1,300 @@
+/* The table of modules, from /proc/self/maps and the ELF headers that lie in memory. */
+#define _GNU_SOURCE
+#include "stack/modules.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/state.h"
+
+#define MODULES_MAX 4096u
+#define PATH_ROOM   1024u
+
+/* What is in the table, by address, for look-ups; the capture holds the entries themselves. */
+struct known {
+    uint64_t start, end;
+    struct lk_module *entry;
+    uint32_t seen; /* scan number */
+    uint32_t gone;
+};
+
+static struct {
+    uint32_t lock;
+    uint32_t scans;
+    uint32_t count;
+    struct lk_extent *extent; /* the one that takes new entries */
+    uint32_t generation_low;  /* of the capture that this describes: another one means a fork */
+    struct known known[MODULES_MAX];
+} modules;
+
+/* ---- One mapping of /proc/self/maps ---- */
+
+struct mapping {
+    uint64_t start, end, offset;
+    bool readable, executable;
+    char path[PATH_ROOM];
+};
+
+static const char *parse_hex(const char *at, uint64_t *value)
+{
+    *value = 0;
+    for (;; at++) {
+        if (*at >= '0' && *at <= '9')
+            *value = *value << 4 | (uint64_t)(*at - '0');
+        else if (*at >= 'a' && *at <= 'f')
+            *value = *value << 4 | (uint64_t)(*at - 'a' + 10);
+        else
+            return at;
+    }
+}
+
+/* start-end perms offset dev inode path */
+static bool parse_mapping(const char *line, struct mapping *mapping)
+{
+    const char *at = parse_hex(line, &mapping->start);
+    if (*at++ != '-')
+        return false;
+    at = parse_hex(at, &mapping->end);
+    if (*at++ != ' ' || strlen(at) < 5)
+        return false;
+    mapping->readable = at[0] == 'r';
+    mapping->executable = at[2] == 'x';
+    at = parse_hex(at + 5, &mapping->offset);
+    for (int field = 0; field < 2; field++) {
+        at += strspn(at, " ");
+        at += strcspn(at, " ");
+    }
+    at += strspn(at, " ");
+    size_t bytes = strlen(at);
+    if (bytes == 0 || bytes >= sizeof mapping->path)
+        return false;
+    memcpy(mapping->path, at, bytes + 1);
+    return at[0] == '/' || strcmp(at, "[vdso]") == 0;
+}
+
+/* ---- An ELF image in memory ---- */
+
+struct image {
+    uint64_t end, bias;
+    uint32_t build_id_bytes;
+    uint8_t build_id[32];
+};
+
+static void find_build_id(const char *notes, size_t bytes, struct image *image)
+{
+    while (bytes >= sizeof(ElfW(Nhdr))) {
+        ElfW(Nhdr) note;
+        memcpy(&note, notes, sizeof note);
+        size_t name = (note.n_namesz + 3u) & ~3u, content = (note.n_descsz + 3u) & ~3u;
+        if (name + content + sizeof note > bytes)
+            return;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            memcmp(notes + sizeof note, "GNU", 4) == 0) {
+            image->build_id_bytes =
+                note.n_descsz < sizeof image->build_id ? note.n_descsz : sizeof image->build_id;
+            memcpy(image->build_id, notes + sizeof note + name, image->build_id_bytes);
+            return;
+        }
+        notes += sizeof note + name + content;
+        bytes -= sizeof note + name + content;
+    }
+}
+
+/* Reads the headers at the start of a mapping of the file's beginning. */
+static bool read_image(const struct mapping *mapping, struct image *image)
+{
+    const char *base = (const char *)(uintptr_t)mapping->start;
+    size_t mapped = mapping->end - mapping->start;
+    const ElfW(Ehdr) *file = (const void *)base;
+    memset(image, 0, sizeof *image);
+    if (mapped < sizeof *file || memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 ||
+        file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > mapped ||
+        file->e_phnum > (mapped - file->e_phoff) / sizeof(ElfW(Phdr)))
+        return false;
+    const ElfW(Phdr) *parts = (const void *)(base + file->e_phoff);
+    uint64_t first = UINT64_MAX, last = 0;
+    for (int i = 0; i < file->e_phnum; i++) {
+        if (parts[i].p_type != PT_LOAD)
+            continue;
+        if (parts[i].p_vaddr < first)
+            first = parts[i].p_vaddr;
+        if (parts[i].p_vaddr + parts[i].p_memsz > last)
+            last = parts[i].p_vaddr + parts[i].p_memsz;
+    }
+    if (first == UINT64_MAX)
+        return false;
+    image->bias = mapping->start - (first & ~(uint64_t)4095);
+    image->end = image->bias + last;
+    for (int i = 0; i < file->e_phnum && !image->build_id_bytes; i++)
+        if (parts[i].p_type == PT_NOTE && parts[i].p_offset < mapped &&
+            parts[i].p_filesz <= mapped - parts[i].p_offset)
+            find_build_id(base + parts[i].p_offset, parts[i].p_filesz, image);
+    return true;
+}
+
+/* ---- The table ---- */
+
+static struct lk_module *new_entry(size_t bytes)
+{
+    struct lk_extent *extent = modules.extent;
+    if (!extent || extent->items + bytes > LK_GRANULE - sizeof *extent) {
+        extent = lk_extent_new(1, 0, 0);
+        if (!extent)
+            return NULL;
+        lk_extent_publish(extent, LK_EXTENT_MODULES);
+        modules.extent = extent;
+    }
+    return (struct lk_module *)((char *)(extent + 1) + extent->items);
+}
+
+static void add(const struct mapping *mapping, const struct image *image)
+{
+    size_t path_bytes = strlen(mapping->path);
+    size_t bytes = (sizeof(struct lk_module) + path_bytes + 1 + 7) & ~(size_t)7;
+    if (modules.count == MODULES_MAX)
+        return;
+    struct lk_module *entry = new_entry(bytes);
+    if (!entry)
+        return;
+    entry->path_bytes = (uint32_t)path_bytes;
+    entry->start = mapping->start;
+    entry->end = image->end;
+    entry->bias = image->bias;
+    entry->first_epoch = lk_state->epoch;
+    entry->last_epoch = UINT32_MAX;
+    entry->build_id_bytes = image->build_id_bytes;
+    memcpy(entry->build_id, image->build_id, sizeof entry->build_id);
+    memcpy(entry + 1, mapping->path, path_bytes);
+    __atomic_store_n(&entry->bytes, (uint32_t)bytes, __ATOMIC_RELEASE);
+    __atomic_store_n(&modules.extent->items, modules.extent->items + bytes, __ATOMIC_RELEASE);
+    lk_add(&lk_capture_header()->modules, 1);
+    struct known *known = &modules.known[modules.count];
+    known->start = mapping->start;
+    known->end = image->end;
+    known->entry = entry;
+    known->seen = modules.scans;
+    known->gone = 0;
+    __atomic_store_n(&modules.count, modules.count + 1, __ATOMIC_RELEASE);
+}
+
+static void see(const struct mapping *first, uint64_t executable_start)
+{
+    struct image image;
+    if (!first->readable || first->offset != 0 || !read_image(first, &image))
+        return;
+    if (executable_start >= image.end)
+        return;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct known *known = &modules.known[i];
+        if (known->gone || known->start != first->start || known->end != image.end)
+            continue;
+        if (known->entry->path_bytes == strlen(first->path) &&
+            memcmp(known->entry + 1, first->path, known->entry->path_bytes) == 0) {
+            known->seen = modules.scans;
+            return;
+        }
+    }
+    add(first, &image);
+}
+
+/* A module is a file of which the beginning is mapped, and later a part that is executable. */
+static void scan_line(const char *line, struct mapping *first)
+{
+    struct mapping mapping;
+    if (!parse_mapping(line, &mapping))
+        return;
+    if (mapping.offset == 0)
+        *first = mapping;
+    if (mapping.executable && strcmp(mapping.path, first->path) == 0)
+        see(first, mapping.start);
+}
+
+/* Scratch of the one scanning thread: stacks in the host may be small. */
+static char buffer[8192];
+static struct mapping first_mapping;
+
+static bool scan_file(void)
+{
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t used = 0;
+    ssize_t got;
+    if (fd < 0)
+        return false;
+    memset(&first_mapping, 0, sizeof first_mapping);
+    while ((got = read(fd, buffer + used, sizeof buffer - 1 - used)) > 0) {
+        char *line = buffer, *end;
+        used += (size_t)got;
+        buffer[used] = '\0';
+        while ((end = memchr(line, '\n', used - (size_t)(line - buffer)))) {
+            *end = '\0';
+            scan_line(line, &first_mapping);
+            line = end + 1;
+        }
+        used -= (size_t)(line - buffer);
+        if (used == sizeof buffer - 1)
+            used = 0; /* a line longer than any path: pass it by */
+        memmove(buffer, line, used);
+    }
+    close(fd);
+    return got == 0;
+}
+
+static void begin_anew_after_fork(void)
+{
+    if (modules.generation_low == (uint32_t)lk_state->generation)
+        return;
+    modules.generation_low = (uint32_t)lk_state->generation;
+    modules.count = 0;
+    modules.extent = NULL;
+}
+
+/* What is gone was there up to this epoch; then a new one begins. */
+static void scan_locked(void)
+{
+    uint32_t gone = 0;
+    begin_anew_after_fork();
+    modules.scans++;
+    if (!scan_file())
+        return;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct known *known = &modules.known[i];
+        if (known->seen != modules.scans && !known->gone) {
+            known->entry->last_epoch = lk_state->epoch;
+            known->gone = 1;
+            gone++;
+        }
+    }
+    if (gone)
+        __atomic_fetch_add(&lk_state->epoch, 1, __ATOMIC_RELEASE);
+}
+
+/* The lock's value is the capture's generation, so that a child does not inherit it taken. */
+static bool try_lock(void)
+{
+    uint32_t mine = (uint32_t)lk_state->generation;
+    uint32_t seen = __atomic_load_n(&modules.lock, __ATOMIC_RELAXED);
+    return seen != mine && __atomic_compare_exchange_n(&modules.lock, &seen, mine, false,
+                                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+void lk_modules_scan(void)
+{
+    if (!try_lock())
+        return;
+    scan_locked();
+    __atomic_store_n(&modules.lock, 0, __ATOMIC_RELEASE);
+}
+
+bool lk_modules_know(uint64_t address)
+{
+    uint32_t count = __atomic_load_n(&modules.count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count; i++)
+        if (!modules.known[i].gone &&
+            address - modules.known[i].start < modules.known[i].end - modules.known[i].start)
+            return true;
+    return false;
+}

@@ -1,0 +1,193 @@
+/* Raw memory, clocks and messages of the shim. */
+#define _GNU_SOURCE
+#include "sys.h"
+
+#include <errno.h>
+#include <link.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+#define WIPED_REGIONS 64u
+
+/* Regions that the kernel would not wipe by itself (before Linux 4.14): a fork handler does. */
+static struct {
+    void *start;
+    size_t bytes;
+} by_hand[WIPED_REGIONS];
+static uint32_t by_hand_count;
+
+static dev_t stderr_device;
+static ino_t stderr_inode;
+
+static void wipe_by_hand(void)
+{
+    for (uint32_t i = 0; i < by_hand_count && i < WIPED_REGIONS; i++)
+        madvise(by_hand[i].start, by_hand[i].bytes, MADV_DONTNEED);
+}
+
+void lk_sys_init(void)
+{
+    struct stat about;
+    if (fstat(STDERR_FILENO, &about) == 0) {
+        stderr_device = about.st_dev;
+        stderr_inode = about.st_ino;
+    }
+    pthread_atfork(NULL, NULL, wipe_by_hand);
+}
+
+void *lk_sys_memory(size_t bytes)
+{
+    int kept = errno;
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = kept;
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *lk_sys_memory_wiped(size_t bytes)
+{
+    int kept = errno;
+    void *start = lk_sys_memory(bytes);
+    if (start && madvise(start, bytes, MADV_WIPEONFORK) != 0) {
+        uint32_t i = __atomic_fetch_add(&by_hand_count, 1, __ATOMIC_RELAXED);
+        if (i < WIPED_REGIONS) {
+            by_hand[i].bytes = bytes;
+            by_hand[i].start = start;
+        } else {
+            munmap(start, bytes); /* without wiping it would be wrong in a child */
+            start = NULL;
+        }
+    }
+    errno = kept;
+    return start;
+}
+
+static uint64_t clock_ns(clockid_t which)
+{
+    struct timespec now;
+    clock_gettime(which, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t lk_sys_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t lk_sys_realtime_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+uint64_t lk_sys_random(void)
+{
+    int kept = errno;
+    uint64_t value;
+    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
+        value = lk_sys_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)&value;
+    errno = kept;
+    return value;
+}
+
+/* Is stderr still what it was when the process began? A daemon may have closed it and opened a file
+ * of its own. */
+static int stderr_is_ours(void)
+{
+    struct stat about;
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return fstat(STDERR_FILENO, &about) == 0 && about.st_dev == stderr_device &&
+           about.st_ino == stderr_inode && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
+}
+
+/* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */
+static void write_quietly(const char *text, size_t bytes)
+{
+    sigset_t pipe_signal, before, pending;
+    struct timespec at_once = {0, 0};
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    if (write(STDERR_FILENO, text, bytes) < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&pipe_signal, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void lk_sys_say_once(int *said, const char *what, const char *why)
+{
+    char line[512];
+    size_t used = 0;
+    const char *parts[] = {"leakey: ", what, ": ", why, "\n"};
+    if (__atomic_exchange_n(said, 1, __ATOMIC_RELAXED))
+        return;
+    int kept = errno;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t bytes = strlen(parts[i]);
+        if (bytes > sizeof line - 1 - used)
+            bytes = sizeof line - 1 - used;
+        memcpy(line + used, parts[i], bytes);
+        used += bytes;
+    }
+    line[used - 1] = '\n';
+    if (stderr_is_ours())
+        write_quietly(line, used);
+    errno = kept;
+}
+
+const char *lk_sys_reason(int error)
+{
+    static const struct {
+        int error;
+        const char *reason;
+    } reasons[] = {
+        {ENOSPC, "no space left on device"},
+        {EDQUOT, "disk quota exceeded"},
+        {EFBIG, "file size limit"},
+        {EACCES, "permission denied"},
+        {EPERM, "not permitted"},
+        {EROFS, "read-only file system"},
+        {ENOENT, "no such directory"},
+        {ENOTDIR, "not a directory"},
+        {EMFILE, "too many open files"},
+        {ENFILE, "too many open files in the system"},
+        {ENOMEM, "not enough memory"},
+        {ELOOP, "a symbolic link is in the way"},
+        {EEXIST, "too many captures of this name"},
+        {ENAMETOOLONG, "name too long"},
+        {EIO, "input/output error"},
+        {EISDIR, "is a directory"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].error == error)
+            return reasons[i].reason;
+    return "system error";
+}
+
+/* The linker's name for our own ELF header. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+bool lk_sys_own(const void *address)
+{
+    static uintptr_t bytes; /* of our image; the same whoever finds it out */
+    uintptr_t start = (uintptr_t)&__ehdr_start, end = __atomic_load_n(&bytes, __ATOMIC_RELAXED);
+    if (!end) {
+        const ElfW(Phdr) *parts =
+            (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+        for (int i = 0; i < __ehdr_start.e_phnum; i++)
+            if (parts[i].p_type == PT_LOAD && parts[i].p_vaddr + parts[i].p_memsz > end)
+                end = parts[i].p_vaddr + parts[i].p_memsz;
+        __atomic_store_n(&bytes, end, __ATOMIC_RELAXED);
+    }
+    return (uintptr_t)address - start < end;
+}

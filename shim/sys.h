@@ -1,0 +1,34 @@
+/* Raw memory, clocks and messages: all that the shim asks of the system outside capture/. Keeps
+ * errno. */
+#ifndef LK_SYS_H
+#define LK_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
+void lk_sys_init(void);
+
+/* Zeroed private memory that is never given back; touched pages alone cost. NULL when there is
+ * none. */
+void *lk_sys_memory(size_t bytes);
+
+/* The same, but a child by fork (any kind of fork) finds it zeroed again. State that describes this
+ * process alone lives here, so zeros must be its valid beginning. */
+void *lk_sys_memory_wiped(size_t bytes);
+
+uint64_t lk_sys_monotonic_ns(void);
+uint64_t lk_sys_realtime_ns(void);
+uint64_t lk_sys_random(void); /* seed quality: getrandom, else clock and address */
+
+/* Whether the address lies within the shim. */
+bool lk_sys_own(const void *address);
+
+/* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
+void lk_sys_say_once(int *said, const char *what, const char *why);
+
+/* What an errno value says, in static English words (strerror may allocate). */
+const char *lk_sys_reason(int error);
+
+#endif

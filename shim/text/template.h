@@ -1,0 +1,30 @@
+/*
+ * The template of a key: its text with the varying parts named, `llm:<sha256>`,
+ * `resp:<model>:<uuid>`. Pure code that the shim and the analyzer share.
+ *
+ * Words and versions stay as they are; `<number>`, `<timestamp>`, `<uuid>`, `<random>`,
+ * `<address>`, `<float>`,
+ * `<binary>` by class; hexadecimal by what its length says: `<md5>` 32, `<sha1>` 40, `<sha224>` 56,
+ * `<sha256>` 64,
+ * `<sha384>` 96, `<sha512>` 128, else `<hex>`; `<model>` for names of known model families (gpt-4o,
+ * llama-3-8b, ...);
+ * `<text>` for white space and what it joins, for words over 32 bytes, and for all after the 24th
+ * part.
+ */
+#ifndef LK_TEXT_TEMPLATE_H
+#define LK_TEXT_TEMPLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Asked for each literal word: the hash of the template's text so far, and of the word. False: the
+ * word is one of too many at this place, and is written `<text>`. NULL: every word stays. */
+typedef bool lk_template_keeps(void *context, uint64_t prefix_hash, uint64_t word_hash);
+
+/* Writes the template of key[0..bytes) into out (at most room bytes, cut with "..." beyond),
+ * returns its length. */
+size_t lk_template(const char *key, size_t bytes, char *out, size_t room, lk_template_keeps *keeps,
+                   void *context);
+
+#endif

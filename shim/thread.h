@@ -1,0 +1,62 @@
+/*
+ * The shim's per-thread state and its guard.
+ *
+ * `depth` counts how deep the thread is in the shim's own code: at 0 the host runs. Whatever
+ * interposed function is called at depth > 0 (by libunwind, the loader, a signal handler that
+ * interrupts us) passes straight through. `cache_depth` counts how deep it is in hiredis calls that
+ * a wrapper forwarded: the host's allocations there are still the host's and are recorded, but only
+ * the outermost call is a cache command.
+ *
+ * Initial-exec TLS: the preload is in the static TLS block, so that an access is one instruction
+ * and never allocates (a dynamic TLS access would call malloc the first time in each thread).
+ */
+#ifndef LK_THREAD_H
+#define LK_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lk_extent;
+
+#define LK_PENDING_TAGS 32u
+
+struct lk_thread {
+    uint64_t
+        remaining; /* bytes until the next sample; an allocation of at least as many is sampled */
+    uint32_t depth;
+    uint32_t cache_depth;
+    uint32_t
+        cache_seen; /* what inner hiredis calls have recorded, for the outer one: cache/hiredis.c */
+    uint32_t
+        digest_depth; /* how deep in digest functions that a wrapper forwarded: digest_context.h */
+    uint32_t tag;     /* LK_TAG of the latest cache command; 0: none yet */
+    uint32_t index;   /* from 0; LK_STRIPES is applied to it */
+    uint32_t tid;
+    int saved_errno;
+    uint64_t
+        generation; /* of the capture that the fields below belong to; another one: start anew */
+    uint64_t random;
+    struct lk_extent *segment;
+    uint32_t position;     /* bytes used in the segment */
+    uint32_t late;         /* thread-local destructors have run */
+    uint64_t last_sampled; /* address, to know temporary allocations */
+    uint64_t last_remaining;
+    uint32_t
+        pending_count; /* live allocations made since a command whose outcome is not known yet */
+    uint64_t pending[LK_PENDING_TAGS];
+};
+
+extern __thread struct lk_thread lk_self
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Enter the shim's own code to record something: false when we are inside already, or nothing is to
+ * be recorded (off, stopped, paused; counts what that loses). True: errno is saved, the capture is
+ * open, this thread is ready; call lk_leave. */
+bool lk_enter(void);
+void lk_leave(void); /* gives errno back */
+
+/* The same for what must be followed even while paused (a free, a disconnect): true unless inside,
+ * off or no capture exists; it never opens one. */
+bool lk_enter_existing(void);
+
+#endif

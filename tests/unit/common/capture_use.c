@@ -1,0 +1,45 @@
+/* Reads all that a capture hands out; see capture_use.h. */
+#include "common/capture_use.h"
+
+#include <string.h>
+
+uint64_t capture_use(const struct capture *capture) {
+    uint64_t sum = 0;
+    for (guint i = 0; i < capture->events->len; i++) {
+        size_t bytes;
+        const struct event *event = &g_array_index(capture->events, struct event, i);
+        const char *text = event_text(event->record, &bytes);
+        for (size_t k = 0; k < bytes; k++)
+            sum += (unsigned char)text[k];
+        sum += event->time_ns + event->thread;
+        if (event->record->type == LK_RECORD_COMMAND) {
+            const struct lk_record_command *command = (const void *)event->record;
+            sum += (unsigned char)g_array_index(capture->verbs, struct lk_verb, command->verb).name[0];
+            sum += g_array_index(capture->templates, struct lk_template, command->template_id).reads;
+            sum += g_array_index(capture->sites, struct capture_site, command->site).depth;
+        }
+    }
+    for (guint i = 0; i < capture->sites->len; i++) {
+        const struct capture_site *site = &g_array_index(capture->sites, struct capture_site, i);
+        for (uint32_t k = 0; k < site->depth; k++)
+            sum += site->frames[k];
+    }
+    for (guint i = 0; i < capture->templates->len; i++) {
+        const uint8_t *sketch = capture_sketch(capture, i);
+        for (size_t k = 0; sketch != NULL && k < LK_SKETCH_BYTES; k++)
+            g_assert(sketch[k] <= 64 - LK_SKETCH_PRECISION + 1);
+        g_assert(g_array_index(capture->templates, struct lk_template, i).text_bytes <=
+                 LK_TEMPLATE_TEXT);
+    }
+    for (guint i = 0; i < capture->live->len; i++) {
+        const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
+        sum += g_array_index(capture->sites, struct capture_site, entry->site).depth;
+        sum += g_array_index(capture->templates, struct lk_template, LK_TAG_TEMPLATE(entry->tag)).hits;
+    }
+    for (guint i = 0; i < capture->modules->len; i++)
+        sum += strlen(g_array_index(capture->modules, struct capture_module, i).path);
+    for (guint i = 0; i < capture->command->len; i++)
+        sum += strlen(g_ptr_array_index(capture->command, i));
+    g_assert((capture->damage == 0) == (capture->damage_notes->len == 0));
+    return sum + capture->timeline->len;
+}
