@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# The capture as a file: its name, its mode, what survives of it, who may read it.
+
+load lib
+
+@test "named COMMAND.PID.leakey, mode 0600 whatever the umask, and never overwritten" {
+    export LEAKEY_SAMPLE=4K
+    umask 0
+    start_with_shim first "$ROOT/build/tests/leak_steady" 20
+    wait "$STARTED"
+    capture=$DIR/captures/leak_steady.$STARTED.leakey
+    [ -f "$capture" ]
+    [ "$(stat -c %a "$capture")" = 600 ]
+    umask 777
+    with_shim "$ROOT/build/tests/leak_steady" 20
+    umask 22
+    [ "$(stat -c %a "$DIR"/captures/* | sort -u)" = 600 ]
+}
+
+@test "an exec keeps the pid: the second image's capture gets a number" {
+    export LEAKEY_SAMPLE=4K
+    cat >"$DIR/again.c" <<'END'
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    for (int i = 0; i < 100; i++) memset(malloc(4000), 1, 4000);
+    if (argc > 1) execl(argv[0], argv[0], (char *)0);
+    return 0;
+}
+END
+    gcc "$DIR/again.c" -o "$DIR/again"
+    start_with_shim again "$DIR/again" once
+    pid=$STARTED
+    wait "$pid"
+    [ -f "$DIR/captures/again.$pid.leakey" ]
+    [ -f "$DIR/captures/again.$pid.2.leakey" ]
+    leakey report --format json "$DIR/captures/again.$pid.leakey" >"$DIR/first.json"
+    leakey report --format json "$DIR/captures/again.$pid.2.leakey" >"$DIR/second.json"
+    jqr "$DIR/first.json" '.captures[0].end == "exec"'
+    jqr "$DIR/second.json" '.captures[0].end == "exit"'
+}
+
+@test "what was recorded survives SIGKILL, and a running process can be read" {
+    export LEAKEY_SAMPLE=4K
+    start_with_shim service "$ROOT/build/tests/leak_steady" 100000
+    wait_until 10 compgen -G "$DIR/captures/*.leakey"
+    sleep 1
+    leakey report --format json "$DIR/captures" >"$DIR/running.json"
+    jqr "$DIR/running.json" '.captures[0].end == "running" and .heap.live_bytes > 0'
+    stop service KILL
+    leakey report --format json "$DIR/captures" >"$DIR/killed.json"
+    jqr "$DIR/killed.json" '.captures[0].end == "signal"'
+    jqr "$DIR/killed.json" ".heap.allocated_bytes >= $(jq .heap.allocated_bytes "$DIR/running.json")"
+}
+
+@test "a quiet process keeps a small file" {
+    LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 20
+    [ "$(stat -c %s "$DIR"/captures/*.leakey)" -le $((1 << 20)) ]
+}
+
+@test "paused: nothing is recorded until resume, and pause stops it again" {
+    export LEAKEY_SAMPLE=4K LEAKEY_PAUSED=1
+    start_with_shim service "$ROOT/build/tests/leak_steady" 100000
+    pid=$STARTED
+    wait_until 10 compgen -G "$DIR/captures/*.leakey"
+    sleep 0.3
+    leakey report --format json "$DIR/captures" >"$DIR/paused.json"
+    jqr "$DIR/paused.json" '.heap.allocated_count == 0'
+    leakey resume "$pid"
+    sleep 0.5
+    leakey pause "$pid"
+    sleep 0.1
+    leakey report --format json "$DIR/captures" >"$DIR/one.json"
+    jqr "$DIR/one.json" '.heap.allocated_count > 0'
+    sleep 0.3
+    leakey report --format json "$DIR/captures" >"$DIR/two.json"
+    [ "$(jq .heap.allocated_count "$DIR/one.json")" = "$(jq .heap.allocated_count "$DIR/two.json")" ]
+    run leakey resume $$
+    [ "$status" -eq 2 ]
+}
+
+@test "a capture that is cut or damaged anywhere is refused with a message or read, never a crash" {
+    LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 50
+    capture=$(ls "$DIR"/captures/*.leakey)
+    size=$(stat -c %s "$capture")
+    for bytes in 0 1 8 655 656 1024 65535 65536 65600 131072 200001 $((size - 1)); do
+        head -c "$bytes" "$capture" >"$DIR/cut.leakey"
+        run leakey report "$DIR/cut.leakey"
+        [ "$status" -eq 0 ] || { [ "$status" -eq 2 ] && [[ $output == *"leakey: report: "* ]]; }
+        run leakey check "$DIR/cut.leakey"
+        [ "$status" -eq 0 ] || [ "$status" -eq 2 ]
+    done
+    printf 'not a capture' >"$DIR/other.leakey"
+    run leakey report "$DIR/other.leakey"
+    [ "$status" -eq 2 ]
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# The host comes first: programs that nobody changed behave the same with the shim as without it.
+
+load lib
+
+# What bash itself says of a command that a signal ended names its pid.
+without_job_messages() { sed -E '/line [0-9]+: +[0-9]+ (Killed|Segmentation fault)/d' "$1"; }
+
+# same_with_shim COMMAND...: output, messages and exit status, in sampled and in every-allocation mode.
+same_with_shim() {
+    local status=0 sample with
+    (cd "$DIR" && "$@") </dev/null >"$DIR/out" 2>"$DIR/err" || status=$?
+    for sample in 512K all; do
+        with=0
+        (cd "$DIR" && LEAKEY_SAMPLE=$sample with_shim "$@") </dev/null >"$DIR/out.shim" 2>"$DIR/err.shim" || with=$?
+        [ "$status" -eq "$with" ] || {
+            echo "$*: exit status $status, with the shim ($sample) $with"
+            return 1
+        }
+        same_text "$*: output" "$(<"$DIR/out")" "$(<"$DIR/out.shim")"
+        same_text "$*: messages" "$(without_job_messages "$DIR/err")" "$(without_job_messages "$DIR/err.shim")"
+    done
+}
+
+@test "ls, python3, perl, git, gcc, sort: output, messages and exit status are the same" {
+    printf 'int main(void) { return 0; }\n' >"$DIR/empty.c"
+    git init -q "$DIR/repo"
+    same_with_shim ls -l /usr
+    same_with_shim ls /nonexistent
+    same_with_shim python3 -c 1
+    same_with_shim /usr/bin/python3 -c 'import json, hashlib; print(hashlib.sha256(b"x").hexdigest())'
+    same_with_shim perl -e 'print join(",", map { $_ * 2 } 1..100)'
+    same_with_shim git -C repo status
+    same_with_shim gcc -c empty.c -o empty.o
+    same_with_shim sort /etc/services
+    same_with_shim sh -c 'kill -KILL $$'
+    same_with_shim sh -c 'kill -SEGV $$'
+    same_with_shim bash -c 'for i in 1 2 3; do (exit $i); echo $?; done | cat; exec ls /nonexistent'
+}
+
+@test "C++ exceptions thrown through allocating frames are caught as without the shim" {
+    cat >"$DIR/throws.cc" <<'END'
+#include <iostream>
+#include <map>
+#include <stdexcept>
+#include <string>
+int deep(int n) {
+    std::string held(n * 100, 'a');
+    if (n == 0) throw std::runtime_error("bottom");
+    return deep(n - 1) + held.size();
+}
+int main() {
+    int caught = 0;
+    std::map<int, std::string> all;
+    for (int i = 0; i < 300; i++) {
+        all[i] = std::string(i, 'b');
+        try { deep(20); } catch (const std::exception &) { caught++; }
+    }
+    std::cout << caught << " " << all.size() << "\n";
+}
+END
+    g++ -O1 "$DIR/throws.cc" -o "$DIR/throws"
+    same_with_shim "$DIR/throws"
+}
+
+@test "redis-server works the same, and a clean stop is a clean stop" {
+    LEAKEY_SAMPLE=all
+    export LEAKEY_SAMPLE
+    REDIS=$DIR/redis.sock
+    start_with_shim redis redis-server --port 0 --unixsocket "$REDIS" --save '' --appendonly no --dir "$DIR"
+    wait_until 20 redis ping
+    [ "$(redis set a 1)" = OK ]
+    [ "$(redis get a)" = 1 ]
+    stop redis
+    [ "$STOPPED_STATUS" -eq 0 ]
+    grep -q 'bye bye' "$DIR/redis.log"
+    run ! grep -q "^leakey:" "$DIR/redis.log"
+}
+
+@test "where nothing was recorded no file is left" {
+    with_shim true
+    with_shim env true
+    LEAKEY_PAUSED=1 with_shim ls / >/dev/null
+    LEAKEY_HEAP=off with_shim python3 -c 'print(len("x" * 10000000))'
+    [ -z "$(ls -A "$DIR/captures")" ]
+}
+
+@test "a missing, read-only or unwritable directory: one line on stderr, and the service goes on" {
+    local program="$ROOT/build/tests/leak_steady"
+    LEAKEY_OUTPUT=$DIR/captures with_shim true
+    for place in "$DIR/missing" /proc /dev/null; do
+        LEAKEY_SAMPLE=4K run --separate-stderr env LD_PRELOAD="$SHIM" LEAKEY_OUTPUT="$place" "$program" 50
+        [ "$status" -eq 0 ]
+        [ "$(jq .leaked_count <<<"$output")" -eq 25 ]
+        # shellcheck disable=SC2154  # set by run
+        [ "$(wc -l <<<"$stderr")" -eq 1 ]
+        [[ $stderr == "leakey: nothing is recorded: "* ]]
+    done
+}
+
+@test "a file-size limit stops recording, not the service" {
+    LEAKEY_SAMPLE=4K run --separate-stderr bash -c "ulimit -f 512; LD_PRELOAD='$SHIM' LEAKEY_OUTPUT='$DIR' '$ROOT/build/tests/leak_steady' 50"
+    [ "$status" -eq 0 ]
+    [[ $stderr == "leakey: nothing is recorded: file size limit" ]]
+    # Room for the beginning alone: the capture ends early and says so; what it holds can be read.
+    mkdir "$DIR/captures"
+    run --separate-stderr bash -c "ulimit -f 2048; LEAKEY_SAMPLE=all LD_PRELOAD='$SHIM' LEAKEY_OUTPUT='$DIR/captures' '$ROOT/build/tests/heap_forms'"
+    [ "$status" -eq 3 ]
+    [[ $stderr == "leakey: the capture cannot grow, "*"file size limit" ]]
+    leakey report --format json "$DIR/captures" >"$DIR/report.json"
+    jqr "$DIR/report.json" '[.captures[].events | .dropped_count + .overwritten_count] | add > 0'
+}
+
+@test "a full disk stops recording, not the service" {
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=1536k leakey-test "$DIR/small" 2>/dev/null || skip_loud "tmpfs cannot be mounted here"
+    LEAKEY_OUTPUT=$DIR/small LEAKEY_SAMPLE=all run --separate-stderr with_shim "$ROOT/build/tests/heap_forms"
+    cp "$DIR"/small/heap_forms.*.leakey "$DIR"
+    umount "$DIR/small"
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"leakey: the capture cannot grow, "*"no space left on device"* ]]
+    leakey report "$DIR"/heap_forms.*.leakey
+}
+
+@test "set-user-id and sanitizer programs are left alone" {
+    printf '#include <stdlib.h>\nint main(void) { free(malloc(1 << 24)); return 5; }\n' >"$DIR/asan.c"
+    gcc -fsanitize=address -static-libasan "$DIR/asan.c" -o "$DIR/asan"
+    LEAKEY_SAMPLE=all run with_shim "$DIR/asan"
+    [ "$status" -eq 5 ]
+    [ -z "$(ls -A "$DIR/captures")" ]
+}
