@@ -75,7 +75,7 @@ static __attribute__((constructor(101))) void lk_init(void)
         struct lk_state *state = lk_sys_memory_wiped(sizeof *state);
         __atomic_store_n(&lk_state, state, __ATOMIC_RELEASE);
         if (lk_config.paused && state)
-            lk_capture_open(); /* it must exist to be told to go on */
+            lk_capture_open(false); /* it must exist to be told to go on */
     }
     lk_self.depth--;
     errno = kept;

@@ -59,7 +59,7 @@ static bool ready(struct lk_thread *t)
     return true;
 }
 
-bool lk_enter(void)
+static bool enter(bool patient)
 {
     struct lk_thread *t = &lk_self;
     if (!lk_state || t->depth) {
@@ -70,11 +70,21 @@ bool lk_enter(void)
     t->depth = 1;
     t->saved_errno = errno;
     if ((__atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN ||
-         lk_capture_open()) &&
+         lk_capture_open(patient)) &&
         !(__atomic_load_n(&lk_capture_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED))
         return ready(t);
     lk_leave();
     return false;
+}
+
+bool lk_enter(void)
+{
+    return enter(false);
+}
+
+bool lk_enter_command(void)
+{
+    return enter(true);
 }
 
 bool lk_enter_existing(void)

@@ -53,6 +53,10 @@ extern __thread struct lk_thread lk_self
  * be recorded (off, stopped, paused; counts what that loses). True: errno is saved, the capture is
  * open, this thread is ready; call lk_leave. */
 bool lk_enter(void);
+/* The same for a cache command, which is about to wait for the network: when another thread is just
+ * opening the capture, that is given a few milliseconds, so that a process's first commands are not
+ * lost. */
+bool lk_enter_command(void);
 void lk_leave(void); /* gives errno back */
 
 /* The same for what must be followed even while paused (a free, a disconnect): true unless inside,

@@ -149,7 +149,7 @@ static const struct option {
     const char *word;
     uint8_t expiry; /* enum lk_expiry: an argument follows that says so */
     uint8_t details;
-    int8_t ttl; /* LK_TTL_*; 0: leaves it */
+    int64_t ttl; /* LK_TTL_*; 0: leaves it */
 } options[] = {
     {.word = "EX", .expiry = LK_EXPIRY_SECONDS},
     {.word = "PX", .expiry = LK_EXPIRY_MS},

@@ -4,7 +4,7 @@
 #include "capture/capture.h"
 #include "sys.h"
 
-#define SLOTS         (2 * LK_CONNECTIONS_MAX)
+#define SLOTS         (2ul * LK_CONNECTIONS_MAX)
 #define PROBES        64u
 #define PENDING_BYTES (16u << 20)
 #define GIVEN_UP      1u

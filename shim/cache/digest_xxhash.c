@@ -31,7 +31,7 @@ static struct number bytes_of_64(uint64_t value)
 
 static struct number bytes_of_128(struct lk_u128 value)
 {
-    struct number number;
+    struct number number = {{0}};
     put_big_endian(number.bytes, value.high64, 8);
     put_big_endian(number.bytes + 8, value.low64, 8);
     return number;

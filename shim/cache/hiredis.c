@@ -44,7 +44,7 @@ static struct lk_library *library_of(const void *original, const void *context)
 
 static bool enter(struct lk_traffic *traffic)
 {
-    traffic->recording = lk_enter();
+    traffic->recording = lk_enter_command();
     return traffic->recording || lk_enter_existing();
 }
 
@@ -186,6 +186,8 @@ int redisFreeKeepFd(void *context)
 
 /* ---- Commands without waiting ---- */
 
+typedef int append_function(void *context, const char *format, va_list arguments);
+
 struct append {
     struct lk_library *library;
     const void *context;
@@ -213,8 +215,8 @@ static void end_append(const struct append *append, int result)
         issued(append->library, append->context, bytes + append->before, after - append->before);
 }
 
-static int append_command(LK_REAL_TYPE(redisvAppendCommand) original, void *context,
-                          const char *format, va_list arguments)
+static int append_command(append_function *original, void *context, const char *format,
+                          va_list arguments)
 {
     if (!original)
         return -1;
@@ -306,6 +308,8 @@ int redisGetReply(void *context, void **reply)
 
 /* ---- Commands that wait for their answer ---- */
 
+typedef void *command_function(void *context, const char *format, va_list arguments);
+
 struct command { /* a call of redisCommand or one of its forms */
     struct append append;
     bool blocking;
@@ -394,7 +398,7 @@ static void end_command(struct command *command, const void *reply)
     lk_self.cache_seen = command->kept;
 }
 
-static void *run_command(LK_REAL_TYPE(redisvCommand) original, void *context, const char *format,
+static void *run_command(command_function *original, void *context, const char *format,
                          va_list arguments)
 {
     if (!original)

@@ -148,25 +148,31 @@ static struct lk_key_part part_at(const struct scan *scan, uint32_t from, uint32
                                 .text = scan->key + from};
 }
 
-/* The first bytes alone, before all is decoded. */
-static bool knows(const struct scan *scan, struct lk_key_part part,
-                  void decode(struct lk_key_part *), uint32_t characters)
+/* Whether the first bytes are known that so many characters of so many bits spell, before all is
+ * decoded. */
+static bool knows(const struct scan *scan, uint32_t from, uint32_t characters, uint32_t bits,
+                  uint32_t value(char))
 {
+    uint64_t all = 0;
+    uint8_t first[4];
     uint32_t first_bytes;
-    part.bytes = characters < part.bytes ? characters : part.bytes;
-    decode(&part);
-    memcpy(&first_bytes, part.value, sizeof first_bytes);
-    return part.bits >= 32 && scan->search->knows(scan->search->context, first_bytes);
+    for (uint32_t i = 0; i < characters; i++)
+        all = all << bits | value(scan->key[from + i]);
+    all >>= characters * bits - 32;
+    for (int i = 0; i < 4; i++)
+        first[i] = (uint8_t)(all >> (24 - 8 * i));
+    memcpy(&first_bytes, first, sizeof first_bytes);
+    return scan->search->knows(scan->search->context, first_bytes);
 }
 
 static void try_hex(const struct scan *scan, uint32_t from, uint32_t end)
 {
-    struct lk_key_part part = part_at(scan, from, end, LK_ENCODING_HEX);
     uint32_t digits = end - from;
     bool integer = digits == 8 || digits == 16 || digits == 32;
-    part.uuid = digits == 32;
-    if (!integer && !knows(scan, part, decode_hex, 8))
+    if (!integer && !knows(scan, from, 8, 4, nibble))
         return;
+    struct lk_key_part part = part_at(scan, from, end, LK_ENCODING_HEX);
+    part.uuid = digits == 32;
     decode_hex(&part);
     offer(scan, &part);
     if (integer) { /* a number of xxHash whose bytes were printed in the memory's order */
@@ -227,9 +233,9 @@ static void try_decimal(const struct scan *scan, uint32_t from, uint32_t end)
 
 static void try_base64(const struct scan *scan, uint32_t from, uint32_t end)
 {
-    struct lk_key_part part = part_at(scan, from, end, LK_ENCODING_BASE64);
-    if (!knows(scan, part, decode_base64, 6))
+    if (!knows(scan, from, 6, 6, sextet))
         return;
+    struct lk_key_part part = part_at(scan, from, end, LK_ENCODING_BASE64);
     decode_base64(&part);
     offer(scan, &part);
 }
@@ -308,9 +314,11 @@ static void scan_raw(const struct scan *scan)
 {
     static const uint8_t integers[] = {4, 8, 16};
     for (uint32_t at = 0; at < RAW_STARTS && at + RAW_MIN <= scan->bytes; at++) {
-        struct lk_key_part part = part_at(scan, at, scan->bytes, LK_ENCODING_RAW);
-        if (!knows(scan, part, decode_raw, 4))
+        uint32_t first_bytes;
+        memcpy(&first_bytes, scan->key + at, sizeof first_bytes);
+        if (!scan->search->knows(scan->search->context, first_bytes))
             continue;
+        struct lk_key_part part = part_at(scan, at, scan->bytes, LK_ENCODING_RAW);
         decode_raw(&part);
         offer(scan, &part);
     }

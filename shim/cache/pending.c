@@ -39,6 +39,12 @@ static struct chunk *chunk_at(uint32_t number)
     return number && number < chunk_count ? &chunks[number] : NULL;
 }
 
+/* Another thread may still look at a chunk that it failed to take. */
+static void set_next(uint32_t number, uint32_t next)
+{
+    __atomic_store_n(&chunk_at(number)->next, next, __ATOMIC_RELAXED);
+}
+
 static uint32_t take_chunk(void)
 {
     uint64_t head = __atomic_load_n(&pool()->free, __ATOMIC_ACQUIRE), next;
@@ -60,10 +66,9 @@ static uint32_t take_chunk(void)
 
 static void give_chunk(uint32_t number)
 {
-    struct chunk *chunk = chunk_at(number);
     uint64_t head = __atomic_load_n(&pool()->free, __ATOMIC_RELAXED), mine;
     do {
-        __atomic_store_n(&chunk->next, (uint32_t)head, __ATOMIC_RELAXED);
+        set_next(number, (uint32_t)head);
         mine = ((head >> 32) + 1) << 32 | number;
     } while (!__atomic_compare_exchange_n(&pool()->free, &head, mine, false, __ATOMIC_RELEASE,
                                           __ATOMIC_RELAXED));
@@ -74,9 +79,9 @@ static bool add_chunk(struct lk_queue *queue)
     uint32_t number = chunks ? take_chunk() : 0;
     if (!number)
         return false;
-    chunk_at(number)->next = 0;
+    set_next(number, 0);
     if (queue->last)
-        chunk_at(queue->last)->next = number;
+        set_next(queue->last, number);
     else
         queue->first = number;
     queue->last = number;

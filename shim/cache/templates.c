@@ -14,7 +14,7 @@
 #define PER_EXTENT ((LK_GRANULE - sizeof(struct lk_extent)) / sizeof(struct lk_template))
 #define EXTENTS    (LK_TEMPLATES_MAX / PER_EXTENT + 1)
 
-#define SKETCH_GRANULES 4u
+#define SKETCH_GRANULES 4ul
 #define PER_SKETCHES    ((SKETCH_GRANULES * LK_GRANULE - sizeof(struct lk_extent)) / LK_SKETCH_BYTES)
 #define SKETCHES        (LK_TEMPLATES_MAX / PER_SKETCHES + 1)
 

@@ -13,8 +13,9 @@
 #include "capture/layout.h"
 
 #define LK_TEMPLATES_MAX 1024u /* a sketch is 16 KiB each */
-#define LK_WORDS_MAX     48u /* distinct words at one place of a template; further ones become <text> \
-                              */
+#define LK_WORDS_MAX                                                             \
+    48u /* distinct words at one place of a template; further ones become <text> \
+         */
 
 /* Reserves memory; once. */
 void lk_templates_init(void);

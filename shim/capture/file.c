@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "capture/about.h"
 #include "capture/state.h"
 #include "config.h"
+#include "heap/live.h"
 #include "init.h"
 #include "stack/modules.h"
 #include "sys.h"
@@ -20,6 +22,7 @@
 #define FIRST_STEP   (1u << 20)
 #define LARGEST_STEP (16u << 20)
 #define NAMES_MAX    9999u /* captures of one command and pid */
+#define PATIENCE_NS  5000000u
 
 static char path[5120];
 static int said_none, said_full;
@@ -276,14 +279,29 @@ static bool open_now(void)
     }
     set_state(fd, &about, mapped);
     fill_header(lk_capture_header());
+    lk_live_open();
     return true;
 }
 
-bool lk_capture_open(void)
+/* Another thread is opening the capture: lets it finish, for a few milliseconds at the most. */
+static bool opens_soon(void)
+{
+    uint64_t end = lk_sys_monotonic_ns() + PATIENCE_NS;
+    do {
+        sched_yield();
+        if (__atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) != LK_PHASE_OPENING)
+            return __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN;
+    } while (lk_sys_monotonic_ns() < end);
+    return false;
+}
+
+bool lk_capture_open(bool patient)
 {
     uint32_t none = LK_PHASE_NONE;
     if (!__atomic_compare_exchange_n(&lk_state->phase, &none, LK_PHASE_OPENING, false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+        if (none == LK_PHASE_OPENING && patient && opens_soon())
+            return true;
         if (none == LK_PHASE_OPENING)
             lk_add(&lk_state->not_ready, 1);
         return none == LK_PHASE_OPEN;

@@ -42,7 +42,7 @@ extern struct lk_state *lk_state __attribute__((visibility("hidden"))); /* NULL 
 
 /* Opens the capture if it can: true when it is open. Between an increment of lk_self.depth and its
  * decrement. */
-bool lk_capture_open(void);
+bool lk_capture_open(bool patient);
 
 /* Reserves file space up to `end`: false when there is none. */
 bool lk_capture_reserve(uint64_t end);

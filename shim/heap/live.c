@@ -65,15 +65,19 @@ static struct lk_live *find(uint64_t key)
     return NULL;
 }
 
-static struct lk_live *claim(struct lk_extent *extent, uint64_t hash)
+/* *crowded: it took so long to find the place that another level is due. */
+static struct lk_live *claim(struct lk_extent *extent, uint64_t hash, bool *crowded)
 {
     for (uint32_t i = 0; i < PROBES; i++) {
         struct lk_live *entry = slot(extent, hash, i);
         uint64_t held = __atomic_load_n(&entry->key, __ATOMIC_RELAXED);
         if (held <= DELETED && __atomic_compare_exchange_n(&entry->key, &held, WRITING, false,
-                                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+                                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            *crowded = i >= PROBES / 2;
             return entry;
+        }
     }
+    *crowded = true;
     return NULL;
 }
 
@@ -98,24 +102,35 @@ static bool grow(struct levels *all)
     return extent != NULL;
 }
 
-/* The newest level has the most room; older ones serve while it is being made. */
+/* The newest level has the most room; older ones serve while the next one is being made, which is
+ * begun early. */
 static struct lk_live *claim_anywhere(uint64_t hash)
 {
     struct levels *all = get_levels();
     for (int tries = 0; all && tries < 2; tries++) {
-        uint32_t newest = __atomic_load_n(&all->count, __ATOMIC_ACQUIRE), level = newest;
-        while (level--) {
-            struct lk_live *entry = claim(all->extents[level], hash);
+        uint32_t newest = __atomic_load_n(&all->count, __ATOMIC_ACQUIRE);
+        for (uint32_t level = newest; level--;) {
+            bool crowded;
+            struct lk_live *entry = claim(all->extents[level], hash, &crowded);
+            if (crowded && level + 1 == newest)
+                grow(all);
             if (entry)
                 return entry;
-            if (level + 2 < newest)
-                break; /* the smallest levels are full of the oldest: not worth the look */
         }
-        if (!grow(all) && __atomic_load_n(&all->count, __ATOMIC_ACQUIRE) == newest)
+        if (newest == 0)
+            grow(all);
+        if (__atomic_load_n(&all->count, __ATOMIC_ACQUIRE) == newest)
             break;
     }
     lk_drop(LK_DROP_NO_SPACE);
     return NULL;
+}
+
+void lk_live_open(void)
+{
+    struct levels *all = get_levels();
+    if (all && all->count == 0)
+        grow(all);
 }
 
 bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,

@@ -10,6 +10,9 @@
 
 #include "capture/layout.h"
 
+/* Makes the first level, before other threads come. While the capture is being opened. */
+void lk_live_open(void);
+
 /* False: no room (counted). An entry that is there already under the address (its free was never
  * seen) is replaced and copied to *stale (if not NULL), whose key is 0 otherwise. */
 bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,

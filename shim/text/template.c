@@ -51,10 +51,10 @@ static inline void copy(char *out, const char *text, size_t bytes)
     if (bytes > 16) {
         memcpy(out, text, bytes);
     } else if (bytes >= 8) {
-        memcpy(out + bytes - 8, text + bytes - 8, 8);
+        memcpy(out + (bytes - 8), text + (bytes - 8), 8);
         memcpy(out, text, 8);
     } else if (bytes >= 4) {
-        memcpy(out + bytes - 4, text + bytes - 4, 4);
+        memcpy(out + (bytes - 4), text + (bytes - 4), 4);
         memcpy(out, text, 4);
     } else {
         for (size_t i = 0; i < bytes; i++)

@@ -129,3 +129,14 @@ END
     [ "$status" -eq 5 ]
     [ -z "$(ls -A "$DIR/captures")" ]
 }
+
+@test "children forked while threads are being sampled neither hang nor die, and each has a capture of its own" {
+    for sample in 512K 4K all; do
+        LEAKEY_SAMPLE=$sample LEAKEY_OUTPUT=$DIR/$sample run with_shim timeout 60 "$ROOT/build/tests/fork_under_load"
+        [ "$status" -eq 0 ]
+        [ "$output" = '{"children":60}' ]
+    done
+    [ "$(find "$DIR/all" -name 'fork_under_load.*' | wc -l)" -eq 61 ]
+    leakey report --format json -o "$DIR/report.json" "$DIR/4K"
+    jqr "$DIR/report.json" '.leaks | length == 0'
+}
