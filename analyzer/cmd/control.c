@@ -172,7 +172,7 @@ static int control(const char *command, const char *argument, bool paused)
     if (!g_ascii_isdigit(*argument) || *end != '\0' || errno != 0 || pid == 0 || pid > INT32_MAX)
         return usage_error(command, "\"%s\" is not a process id", argument);
     int fd = open_capture(pid, &path, &error);
-    if (fd < 0) {
+    if (error != NULL) {
         message(command, "%s", error->message);
         g_error_free(error);
         return STATUS_ERROR;

@@ -61,8 +61,6 @@ static void put_value(const json_t *value, FILE *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-.:/<>@+*";
-    size_t index;
-    json_t *element;
     if (json_is_string(value)) {
         const char *text = json_string_value(value);
         char *shown = text_printable(text, json_string_length(value));
@@ -70,11 +68,10 @@ static void put_value(const json_t *value, FILE *out)
         fprintf(out, word ? "%s" : "\"%s\"", shown);
         g_free(shown);
     } else if (json_is_array(value)) {
-        json_array_foreach(value, index, element)
-        {
-            if (index > 0)
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            if (i > 0)
                 putc(',', out);
-            put_value(element, out);
+            put_value(json_array_get(value, i), out);
         }
     } else if (json_is_real(value)) {
         put_real(json_real_value(value), out);
@@ -106,22 +103,21 @@ static void put_frame(size_t index, const json_t *frame, FILE *out)
 static bool emit_text(struct dump *dump, json_t *item)
 {
     FILE *out = dump->context;
-    const char *key;
+    const json_t *stack = json_object_get(item, "stack");
     bool first = true;
-    json_t *value, *frame;
-    size_t index;
-    json_object_foreach(item, key, value)
-    {
-        if (strcmp(key, "stack") == 0 || json_is_null(value))
+    for (void *at = json_object_iter(item); at != NULL; at = json_object_iter_next(item, at)) {
+        const json_t *value = json_object_iter_value(at);
+        if (value == stack || json_is_null(value))
             continue;
         if (!first)
             putc(dump->separator, out);
-        fprintf(out, "%s=", key);
+        fprintf(out, "%s=", json_object_iter_key(at));
         put_value(value, out);
         first = false;
     }
     putc('\n', out);
-    json_array_foreach(json_object_get(item, "stack"), index, frame) put_frame(index, frame, out);
+    for (size_t i = 0; i < json_array_size(stack); i++)
+        put_frame(i, json_array_get(stack, i), out);
     json_decref(item);
     return ferror(out) == 0;
 }

@@ -37,6 +37,7 @@ const char *dump_outcome_name(uint32_t outcome);
  * number in hex. */
 json_t *dump_text(const char *text, size_t bytes);
 json_t *dump_hex(uint64_t number);
+json_t *dump_hash(uint64_t hash); /* always 16 digits */
 /* Puts `outcome` and `template` of a tag into the item. */
 void dump_tag(const struct dump *dump, json_t *item, uint32_t tag);
 /* Names of the set bits, in their order. */

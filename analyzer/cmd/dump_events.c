@@ -81,7 +81,7 @@ static void set_command(const struct dump *dump, json_t *item, const struct lk_r
     if (command->key_index != LK_NO_KEY) {
         set(item, "key_index", integer(command->key_index));
         set(item, "key_count", integer(command->key_count));
-        set(item, "key_hash", dump_hex(command->key_hash));
+        set(item, "key_hash", dump_hash(command->key_hash));
         set(item, "key_bytes", integer(command->key_bytes));
         set(item, "template",
             command->template_id == 0 ? json_null()
@@ -89,7 +89,7 @@ static void set_command(const struct dump *dump, json_t *item, const struct lk_r
     }
     if ((command->flags & LK_COMMAND_WRITE) != 0) {
         set(item, "value_bytes", integer(command->value_bytes));
-        set(item, "value_hash", dump_hex(command->value_hash));
+        set(item, "value_hash", dump_hash(command->value_hash));
     }
     if ((command->flags & (LK_COMMAND_WRITE | LK_COMMAND_EXPIRE)) != 0)
         set(item, "ttl_seconds", ttl_value(command->ttl_ms));
@@ -108,7 +108,7 @@ static void set_reply(const struct dump *dump, json_t *item, const struct lk_rec
         set(item, "key_index", integer(reply->key_index));
     if (reply->outcome == LK_OUTCOME_HIT) {
         set(item, "value_bytes", integer(reply->value_bytes));
-        set(item, "value_hash", dump_hex(reply->value_hash));
+        set(item, "value_hash", dump_hash(reply->value_hash));
     }
 }
 
@@ -123,11 +123,11 @@ static void set_input(const struct dump *dump, json_t *item, const struct lk_rec
     bool encoding = input->encoding < G_N_ELEMENTS(encodings);
     set(item, "algorithm", json_string(algorithm ? algorithms[input->algorithm] : "other"));
     set(item, "encoding", json_string(encoding ? encodings[input->encoding] : "other"));
-    set(item, "key_hash", dump_hex(input->key_hash));
+    set(item, "key_hash", dump_hash(input->key_hash));
     set(item, "digest_offset", integer(input->digest_offset));
     set(item, "digest_bytes", integer(input->digest_bytes));
     set(item, "input_bytes", integer(input->input_bytes));
-    set(item, "fingerprint", dump_hex(input->fingerprint));
+    set(item, "fingerprint", dump_hash(input->fingerprint));
     set_text(dump, item, "input", record);
 }
 

@@ -30,6 +30,13 @@ json_t *dump_hex(uint64_t number)
     return json_string(digits);
 }
 
+json_t *dump_hash(uint64_t hash)
+{
+    char digits[24];
+    snprintf(digits, sizeof(digits), "0x%016" PRIx64, hash);
+    return json_string(digits);
+}
+
 static json_t *string_or_null(const char *text)
 {
     return text == NULL ? json_null() : dump_text(text, strlen(text));

@@ -340,7 +340,7 @@ static enum target check_env(const char *path, char *const *argv, unsigned depth
         }
         if (takes_argument(argv[i]) && argv[i + 1] != NULL)
             i++;
-        else if (argv[i][0] != '-' && strchr(argv[i], '=') == NULL)
+        else if (argv[i][0] != '\0' && argv[i][0] != '-' && strchr(argv[i], '=') == NULL)
             return check_words(argv + i, depth + 1, why);
     }
     return TARGET_FITS;
@@ -378,7 +378,7 @@ static enum target check_words(char *const *argv, unsigned depth, char **why)
     if (argv[0] == NULL || depth > DEPTH_MOST)
         return TARGET_FITS; /* the kernel will say what it thinks of it */
     target = find_command(argv[0], &path, why);
-    if (target != TARGET_FITS)
+    if (path == NULL)
         return target;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t bytes = fd < 0 ? -1 : pread(fd, line, SCRIPT_LINE, 0);

@@ -1,11 +1,12 @@
-/* What the findings cost: seconds and bytes that a cure spares or that nobody read, and money where prices are known. */
+/* What the findings cost: seconds and bytes that a cure spares or that nobody read, and money where
+ * prices are known. */
 #include <math.h>
 
 #include "model/cache.h"
 
-#define GIB 1073741824.0
+#define GIB           1073741824.0
 #define MONTH_SECONDS (365.25 / 12 * 86400)
-#define NS 1e-9
+#define NS            1e-9
 
 struct holding { /* the value that a key holds, and whether anyone read it */
     int64_t since_ns, expires_ns;
@@ -18,25 +19,31 @@ struct waste {
     double byte_seconds; /* of these, while they were held */
 };
 
-static void let_go(struct waste *waste, struct holding *holding, int64_t now_ns) {
+static void let_go(struct waste *waste, struct holding *holding, int64_t now_ns)
+{
     if (holding->held && !holding->read) {
         waste->bytes += (double)holding->bytes;
-        waste->byte_seconds +=
-            (double)holding->bytes * (double)(MIN(now_ns, holding->expires_ns) - holding->since_ns) * NS;
+        waste->byte_seconds += (double)holding->bytes *
+                               (double)(MIN(now_ns, holding->expires_ns) - holding->since_ns) * NS;
     }
     holding->held = false;
 }
 
-static void take(struct waste *waste, struct holding *holding, const struct cache_access *access) {
+static void take(struct waste *waste, struct holding *holding, const struct cache_access *access)
+{
     let_go(waste, holding, access->time_ns);
-    *holding = (struct holding){.since_ns = access->time_ns, .expires_ns = INT64_MAX, .bytes = access->value_bytes,
+    *holding = (struct holding){.since_ns = access->time_ns,
+                                .expires_ns = INT64_MAX,
+                                .bytes = access->value_bytes,
                                 .held = true};
     if (access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000)
         holding->expires_ns = access->time_ns + access->ttl_ms * 1000000;
 }
 
-/* A value that is still held at the end counts as never read, too: nobody has read it in all that time. */
-static struct waste unread_values(const struct cache_model *model) {
+/* A value that is still held at the end counts as never read, too: nobody has read it in all that
+ * time. */
+static struct waste unread_values(const struct cache_model *model)
+{
     struct holding *holdings = g_new0(struct holding, model->keys->len + 1);
     struct waste waste = {0, 0};
 
@@ -58,7 +65,8 @@ static struct waste unread_values(const struct cache_model *model) {
     return waste;
 }
 
-static double spared_seconds(const struct report *report) {
+static double spared_seconds(const struct report *report)
+{
     double seconds = 0;
 
     for (guint i = 0; i < report->findings->len; i++) {
@@ -70,8 +78,10 @@ static double spared_seconds(const struct report *report) {
     return seconds;
 }
 
-/* Heap bytes allocated for a miss, times the misses that need not have been; NAN where no heap was recorded. */
-static double spared_allocations(const struct cache_model *model) {
+/* Heap bytes allocated for a miss, times the misses that need not have been; NAN where no heap was
+ * recorded. */
+static double spared_allocations(const struct cache_model *model)
+{
     double bytes = 0;
 
     if (!model->report->heap.present)
@@ -86,7 +96,9 @@ static double spared_allocations(const struct cache_model *model) {
     return bytes;
 }
 
-static double money(const struct cost_report *cost, double gib_months, const struct analysis_options *options) {
+static double money(const struct cost_report *cost, double gib_months,
+                    const struct analysis_options *options)
+{
     double sum = 0;
 
     if (isnan(options->price_gpu_hour) && isnan(options->price_gib_month))
@@ -98,16 +110,20 @@ static double money(const struct cost_report *cost, double gib_months, const str
     return sum;
 }
 
-void find_cost(struct report *report, struct cache_model *model, const struct analysis_options *options) {
+void find_cost(struct report *report, struct cache_model *model,
+               const struct analysis_options *options)
+{
     struct waste waste = unread_values(model);
     uint64_t ring_writes = 0;
     double scale;
 
     for (guint i = 0; i < model->keys->len; i++)
         ring_writes += model_key(model, i)->writes;
-    scale = !model->complete && ring_writes ? (double)report->cache.writes / (double)ring_writes : 1;
+    scale =
+        !model->complete && ring_writes ? (double)report->cache.writes / (double)ring_writes : 1;
     report->cost.wasted_recompute_seconds = spared_seconds(report);
     report->cost.wasted_redis_bytes = waste.bytes * scale;
     report->cost.wasted_allocated_bytes = spared_allocations(model);
-    report->cost.wasted_money = money(&report->cost, waste.byte_seconds * scale / GIB / MONTH_SECONDS, options);
+    report->cost.wasted_money =
+        money(&report->cost, waste.byte_seconds * scale / GIB / MONTH_SECONDS, options);
 }

@@ -1,33 +1,41 @@
-/* The search for cures: slots, samples, and the order in which hypotheses are taken away and added. */
+/* The search for cures: slots, samples, and the order in which hypotheses are taken away and added.
+ */
 #include "find/cures.h"
 
 #include <math.h>
 #include <string.h>
 
 #define SAMPLES_WANTED 4096
-#define SAMPLES_MAX 8192
-#define GROUP_QUOTA 16
-#define RETURNS_MAX 0.05
-#define REUSE_MAX 0.2
-#define ROUNDS 4
+#define SAMPLES_MAX    8192
+#define GROUP_QUOTA    16
+#define RETURNS_MAX    0.05
+#define REUSE_MAX      0.2
+#define ROUNDS         4
+/* Pairs that differ in a spelling alone: so many, with hardly an equal value, make it suspect. */
+#define SPELLING_PAIRS_MIN 8
+#define SPELLING_AGREE_MAX 0.05
 
-#define SPELLINGS                                                                                                      \
-    (FEATURE_BIT(FEATURE_WHITESPACE) | FEATURE_BIT(FEATURE_CASE) | FEATURE_BIT(FEATURE_UNICODE) |                      \
+#define SPELLINGS                                                                                 \
+    (FEATURE_BIT(FEATURE_WHITESPACE) | FEATURE_BIT(FEATURE_CASE) | FEATURE_BIT(FEATURE_UNICODE) | \
      FEATURE_BIT(FEATURE_ORDER) | FEATURE_BIT(FEATURE_NUMBER_FORMAT))
 
-const struct slot *cures_slot(const struct cures *cures, unsigned feature) {
+const struct slot *cures_slot(const struct cures *cures, unsigned feature)
+{
     return feature >= FEATURE_SLOTS && feature - FEATURE_SLOTS < cures->slots->len
                ? &g_array_index(cures->slots, struct slot, feature - FEATURE_SLOTS)
                : NULL;
 }
 
-enum normaliser cures_normaliser(const struct cures *cures, unsigned feature) {
+enum normaliser cures_normaliser(const struct cures *cures, unsigned feature)
+{
     const struct slot *slot = cures_slot(cures, feature);
 
     return slot ? slot->normaliser : feature_normaliser(feature);
 }
 
-void cures_read(const struct cures *cures, const struct cache_model *model, uint32_t key, struct parts *parts) {
+void cures_read(const struct cures *cures, const struct cache_model *model, uint32_t key,
+                struct parts *parts)
+{
     const struct cache_key *of = model_key(model, key);
 
     parts_read(parts, of, of->input == CACHE_NONE ? NULL : model_input(model, of->input));
@@ -36,11 +44,13 @@ void cures_read(const struct cures *cures, const struct cache_model *model, uint
 
 /* ---- Samples ---- */
 
-static void free_sample(gpointer data) {
+static void free_sample(gpointer data)
+{
     g_array_free(((struct sample *)data)->parts, TRUE);
 }
 
-static uint64_t every_slot(const struct cures *cures) {
+static uint64_t every_slot(const struct cures *cures)
+{
     uint64_t mask = SPELLINGS | FEATURE_BIT(FEATURE_TAIL);
 
     for (guint i = 0; i < cures->slots->len; i++)
@@ -48,18 +58,19 @@ static uint64_t every_slot(const struct cures *cures) {
     return mask;
 }
 
-/* Which keys to try on, when there are many: whole groups, so that what is the same stays together, or of large groups
- * some, evenly spread over time. */
+/* Which keys to try on, when there are many: whole groups, so that what is the same stays together,
+ * or of large groups some, evenly spread over time. */
 struct choice {
-    uint64_t *groups;    /* of each key: its group when everything is left out */
-    struct map sizes;    /* of each group */
-    struct map seen;     /* of each group: how many of its keys have gone by */
-    uint64_t quota;      /* of one group */
-    uint64_t stride;     /* one group of so many */
+    uint64_t *groups; /* of each key: its group when everything is left out */
+    struct map sizes; /* of each group */
+    struct map seen;  /* of each group: how many of its keys have gone by */
+    uint64_t quota;   /* of one group */
+    uint64_t stride;  /* one group of so many */
 };
 
-static struct choice choice_new(const struct cures *cures, const struct cache_model *model, const uint32_t *keys,
-                                size_t count) {
+static struct choice choice_new(const struct cures *cures, const struct cache_model *model,
+                                const uint32_t *keys, size_t count)
+{
     struct choice choice = {.groups = g_new(uint64_t, count + 1)};
     uint64_t mask = every_slot(cures), wanted = 0;
     struct parts *parts = parts_new();
@@ -77,23 +88,27 @@ static struct choice choice_new(const struct cures *cures, const struct cache_mo
     return choice;
 }
 
-static bool choose(struct choice *choice, size_t index) {
+static bool choose(struct choice *choice, size_t index)
+{
     uint64_t group = choice->groups[index], size = *map_find(&choice->sizes, group);
     uint64_t seen = (*map_put(&choice->seen, group, NULL))++;
 
     if (group % choice->stride != 0)
         return false;
-    return size <= choice->quota || seen * choice->quota / size != (seen + 1) * choice->quota / size;
+    return size <= choice->quota ||
+           seen * choice->quota / size != (seen + 1) * choice->quota / size;
 }
 
-static void choice_clear(struct choice *choice) {
+static void choice_clear(struct choice *choice)
+{
     g_free(choice->groups);
     map_clear(&choice->sizes);
     map_clear(&choice->seen);
 }
 
-static void take_sample(const struct cures *cures, const struct cache_model *model, uint32_t key, struct parts *parts,
-                        struct samples *samples) {
+static void take_sample(const struct cures *cures, const struct cache_model *model, uint32_t key,
+                        struct parts *parts, struct samples *samples)
+{
     struct sample sample = {.key = key};
 
     cures_read(cures, model, key, parts);
@@ -103,8 +118,9 @@ static void take_sample(const struct cures *cures, const struct cache_model *mod
     g_array_append_val(samples->array, sample);
 }
 
-static void take_samples(const struct cures *cures, const struct cache_model *model, const uint32_t *keys, size_t count,
-                         struct samples *samples) {
+static void take_samples(const struct cures *cures, const struct cache_model *model,
+                         const uint32_t *keys, size_t count, struct samples *samples)
+{
     struct choice choice = {0};
     struct parts *parts = parts_new();
     uint64_t reads = 0, hits = 0;
@@ -123,17 +139,20 @@ static void take_samples(const struct cures *cures, const struct cache_model *mo
     parts_free(parts);
 }
 
-static void take_values(const struct cache_model *model, struct samples *samples) {
-    struct map index = MAP_INIT;
+static void take_values(const struct cache_model *model, struct samples *samples)
+{
+    struct map index = {0};
 
     for (guint i = 0; i < samples->array->len; i++)
-        *map_put(&index, hash_mix(g_array_index(samples->array, struct sample, i).key, 1), NULL) = i;
+        *map_put(&index, hash_mix(g_array_index(samples->array, struct sample, i).key, 1), NULL) =
+            i;
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
         const uint32_t *found;
         struct sample *sample;
 
-        if (access->key == CACHE_NONE || !(access->flags & ACCESS_WRITE) || access->value_bytes < VALUE_BYTES_MIN)
+        if (access->key == CACHE_NONE || !(access->flags & ACCESS_WRITE) ||
+            access->value_bytes < VALUE_BYTES_MIN)
             continue;
         found = map_find(&index, hash_mix(access->key, 1));
         if (!found)
@@ -158,48 +177,75 @@ struct search {
 };
 
 /* 0 to 1: how sure the lower end of a 95 % interval (Wilson) of `part` in `whole` is. */
-static double wilson_low(double part, double whole) {
+static double wilson_low(double part, double whole)
+{
     double z2 = 1.96 * 1.96, ratio = part / whole;
 
-    return (ratio + z2 / (2 * whole) - 1.96 * sqrt(ratio * (1 - ratio) / whole + z2 / (4 * whole * whole))) /
+    return (ratio + z2 / (2 * whole) -
+            1.96 * sqrt(ratio * (1 - ratio) / whole + z2 / (4 * whole * whole))) /
            (1 + z2 / whole);
 }
 
-static bool supposes(const struct slot *slot) {
-    return normalisers[slot->normaliser].kind == NORMALISER_SUPPOSES || slot->number || slot->hint == HINT_IDENTIFIER ||
-           (slot->digest_like && slot->hint == HINT_NONE) || slot->rounded_ratio > 0.9;
+static bool supposes(const struct slot *slot)
+{
+    return normalisers[slot->normaliser].kind == NORMALISER_SUPPOSES || slot->number ||
+           slot->hint == HINT_IDENTIFIER || (slot->digest_like && slot->hint == HINT_NONE) ||
+           slot->rounded_ratio > 0.9;
 }
 
-/* Values agree, beyond chance, though the feature differs. What may carry a meaning needs nearly all of them to. */
-static bool values_support(const struct trial *trial, bool strict) {
+/* Values agree, beyond chance, though the feature differs. What may carry a meaning needs nearly
+ * all of them to. */
+static bool values_support(const struct trial *trial, bool strict)
+{
     double ratio = trial->differ ? (double)trial->differ_agree / (double)trial->differ : 0;
 
     if (strict)
         return trial->differ >= 5 && ratio >= 0.95 && trial->groups >= 5;
-    return trial->differ >= 2 && trial->groups >= 2 && ratio >= 0.2 && ratio > 3 * trial->chance_ratio;
+    return trial->differ >= 2 && trial->groups >= 2 && ratio >= 0.2 &&
+           ratio > 3 * trial->chance_ratio;
 }
 
-/* A name, or a place in a digest's input, makes a nonce likelier than an identifier: the less there is of it, the more
- * inputs must be told apart by the rest. */
-static uint32_t groups_wanted(const struct slot *slot) {
+/* A name, or a place in a digest's input, makes a nonce likelier than an identifier: the less there
+ * is of it, the more inputs must be told apart by the rest. */
+static uint32_t groups_wanted(const struct slot *slot)
+{
     if (slot->hint == HINT_CLOCK || slot->hint == HINT_NONCE || slot->hint == HINT_SIGNATURE)
         return 4;
     return slot->of_key ? 32 : 16;
 }
 
-/* Without help from values: a clock or a nonce that does not come back, and a rest that tells inputs apart. */
-static bool stands_alone(const struct search *search, const struct slot *slot, const struct trial *trial, uint64_t mask) {
+/* Without help from values: a clock or a nonce that does not come back, and a rest that tells
+ * inputs apart. */
+static bool stands_alone(const struct search *search, const struct slot *slot,
+                         const struct trial *trial, uint64_t mask)
+{
     uint32_t enough = groups_wanted(slot);
     bool nonce = slot->normaliser == NORMALISER_UUID || slot->normaliser == NORMALISER_RANDOM;
     bool unique = !nonce || slot->distinct >= UNIQUE_MIN * (double)slot->total;
 
-    return unique && slot->returns_ratio <= RETURNS_MAX && search->samples.reuse_ratio <= REUSE_MAX &&
-           trial->groups >= enough && trial->effective_groups >= enough / 2.0 &&
+    return unique && slot->returns_ratio <= RETURNS_MAX &&
+           search->samples.reuse_ratio <= REUSE_MAX && trial->groups >= enough &&
+           trial->effective_groups >= enough / 2.0 &&
            trial_vocabulary(&search->samples, mask) >= enough;
 }
 
+/* A spelling that may matter after all (case in codes, white space in programs): the values never
+ * agree across it, though nothing shows that they differ each time they are made, and the full keys
+ * are themselves read again. */
+static bool may_matter(const struct search *search, const struct trial *trial)
+{
+    const struct samples *samples = &search->samples;
+    uint64_t remade = samples->rewrites + trial->same;
+    uint64_t agree = samples->rewrites_agree + trial->same_agree;
+
+    return trial->differ >= SPELLING_PAIRS_MIN &&
+           (double)trial->differ_agree <= SPELLING_AGREE_MAX * (double)trial->differ &&
+           samples->reuse_ratio > RETURNS_MAX && agree == remade;
+}
+
 /* How much speaks against leaving the feature out; 0: it stands. */
-static double objection(struct search *search, unsigned feature) {
+static double objection(struct search *search, unsigned feature)
+{
     struct trial trial = trial_run(&search->samples, search->mask, feature);
     const struct slot *slot = cures_slot(search->cures, feature);
     double follows = trial_follows(&search->samples, &trial), ratio;
@@ -211,7 +257,9 @@ static double objection(struct search *search, unsigned feature) {
         return 0;
     ratio = trial.differ ? wilson_low((double)trial.differ_agree, (double)trial.differ) : 0;
     search->cures->confidence[feature] = MAX(0.5 + 0.5 * ratio, slot ? 0.7 : 0.8);
-    if (!slot || values_support(&trial, supposes(slot)))
+    if (!slot)
+        return may_matter(search, &trial) ? 4 : 0;
+    if (values_support(&trial, supposes(slot)))
         return 0;
     if (supposes(slot))
         return 5 + (slot->hint == HINT_IDENTIFIER);
@@ -221,7 +269,8 @@ static double objection(struct search *search, unsigned feature) {
            (slot->hint == HINT_NONE ? 1 : 0);
 }
 
-static bool take_away_worst(struct search *search) {
+static bool take_away_worst(struct search *search)
+{
     unsigned worst = FEATURE_NONE;
     double most = 0;
 
@@ -241,15 +290,19 @@ static bool take_away_worst(struct search *search) {
 }
 
 /* A counter in a field of its own that goes up with every request is as good as a clock. */
-static bool counts_up(const struct search *search, const struct slot *slot, const struct trial *trial, uint64_t mask) {
-    return slot->normaliser == NORMALISER_COUNTER && slot->name && slot->hint == HINT_NONE && !slot->of_key &&
-           stands_alone(search, slot, trial, mask);
+static bool counts_up(const struct search *search, const struct slot *slot,
+                      const struct trial *trial, uint64_t mask)
+{
+    return slot->normaliser == NORMALISER_COUNTER && slot->name && slot->hint == HINT_NONE &&
+           !slot->of_key && stands_alone(search, slot, trial, mask);
 }
 
-static bool add_supported(struct search *search) {
+static bool add_supported(struct search *search)
+{
     bool added = false;
 
-    for (unsigned feature = FEATURE_TAIL; feature < FEATURE_SLOTS + search->cures->slots->len; feature++) {
+    for (unsigned feature = FEATURE_TAIL; feature < FEATURE_SLOTS + search->cures->slots->len;
+         feature++) {
         const struct slot *slot = cures_slot(search->cures, feature);
         uint64_t bit = FEATURE_BIT(feature);
         struct trial trial;
@@ -259,7 +312,8 @@ static bool add_supported(struct search *search) {
         trial = trial_run(&search->samples, search->mask, feature);
         if (!trial.split || trial_follows(&search->samples, &trial) > 0)
             continue;
-        if (!values_support(&trial, true) && !(slot && counts_up(search, slot, &trial, search->mask | bit)))
+        if (!values_support(&trial, true) &&
+            !(slot && counts_up(search, slot, &trial, search->mask | bit)))
             continue;
         search->mask |= bit;
         added = true;
@@ -267,17 +321,21 @@ static bool add_supported(struct search *search) {
     return added;
 }
 
-/* What never varied between inputs that are otherwise the same needs no cure, and was not put to the test. */
-static uint64_t untried(const struct search *search) {
+/* What never varied between inputs that are otherwise the same needs no cure, and was not put to
+ * the test. */
+static uint64_t untried(const struct search *search)
+{
     uint64_t mask = 0;
 
     for (unsigned feature = FEATURE_SLOTS; feature < FEATURES; feature++)
-        if (search->mask & FEATURE_BIT(feature) && !trial_run(&search->samples, search->mask, feature).split)
+        if (search->mask & FEATURE_BIT(feature) &&
+            !trial_run(&search->samples, search->mask, feature).split)
             mask |= FEATURE_BIT(feature);
     return mask;
 }
 
-static void run_search(struct search *search) {
+static void run_search(struct search *search)
+{
     search->mask = SPELLINGS;
     for (guint i = 0; i < search->cures->slots->len; i++)
         if (!supposes(&g_array_index(search->cures->slots, struct slot, i)))
@@ -292,7 +350,8 @@ static void run_search(struct search *search) {
     search->cures->mask = search->mask;
 }
 
-struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count) {
+struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count)
+{
     struct cures *cures = g_new0(struct cures, 1);
     struct search search = {.cures = cures};
 
@@ -308,7 +367,8 @@ struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, 
     return cures;
 }
 
-void cures_free(struct cures *cures) {
+void cures_free(struct cures *cures)
+{
     if (!cures)
         return;
     for (guint i = 0; i < cures->slots->len; i++)

@@ -1,4 +1,5 @@
-/* Misses whose input was cached under another key, template by template, and the finding that says so. */
+/* Misses whose input was cached under another key, template by template, and the finding that says
+ * so. */
 #include "find/duplicates.h"
 
 #include <math.h>
@@ -8,37 +9,42 @@
 #include "find/identities.h"
 #include "find/predict.h"
 
-#define COUNT_MIN 5      /* fewer duplicates, or ... */
-#define SHARE_MIN 0.01   /* ... a smaller share of the misses is not worth a finding */
-#define COUNT_ERROR 20   /* as many, and ... */
-#define SHARE_ERROR 0.2  /* ... such a share is an error */
-#define PAIRS_ALIGNED 2000 /* of the duplicates, evenly spread: shares are taken from these */
-#define EVIDENCE_MAX 5
+#define COUNT_MIN      5    /* fewer duplicates, or ... */
+#define SHARE_MIN      0.01 /* ... a smaller share of the misses is not worth a finding */
+#define COUNT_ERROR    20   /* as many, and ... */
+#define SHARE_ERROR    0.2  /* ... such a share is an error */
+#define PAIRS_ALIGNED  2000 /* of the duplicates, evenly spread: shares are taken from these */
+#define EVIDENCE_MAX   5
 #define CALL_SITES_MAX 5
 
 /* ---- Who was cached under another key ---- */
 
-struct entries { /* entries by input: each a list of keys, the latest written first */
+struct entries {    /* entries by input: each a list of keys, the latest written first */
     uint32_t *head; /* of each identity; CACHE_NONE */
     uint32_t *next; /* of each key */
     uint8_t *listed;
 };
 
-static struct entries entries_new(const struct cache_model *model, const struct identities *identities) {
-    struct entries entries = {g_new(uint32_t, identities->count + 1), g_new(uint32_t, model->keys->len + 1),
+static struct entries entries_new(const struct cache_model *model,
+                                  const struct identities *identities)
+{
+    struct entries entries = {g_new(uint32_t, identities->count + 1),
+                              g_new(uint32_t, model->keys->len + 1),
                               g_new0(uint8_t, model->keys->len + 1)};
 
     memset(entries.head, 0xff, sizeof(uint32_t) * (identities->count + 1));
     return entries;
 }
 
-static void entries_clear(struct entries *entries) {
+static void entries_clear(struct entries *entries)
+{
     g_free(entries->head);
     g_free(entries->next);
     g_free(entries->listed);
 }
 
-static void entries_add(struct entries *entries, uint32_t identity, uint32_t key) {
+static void entries_add(struct entries *entries, uint32_t identity, uint32_t key)
+{
     if (entries->listed[key])
         return;
     entries->listed[key] = 1;
@@ -47,7 +53,9 @@ static void entries_add(struct entries *entries, uint32_t identity, uint32_t key
 }
 
 /* The latest key of that input whose entry can be had; forgets those that are gone. */
-static uint32_t entries_find(struct entries *entries, const struct replay *replay, uint32_t identity, int64_t time_ns) {
+static uint32_t entries_find(struct entries *entries, const struct replay *replay,
+                             uint32_t identity, int64_t time_ns)
+{
     uint32_t *head = &entries->head[identity];
 
     while (*head != CACHE_NONE && !key_alive(&replay->states[*head], time_ns)) {
@@ -58,7 +66,8 @@ static uint32_t entries_find(struct entries *entries, const struct replay *repla
 }
 
 /* Marks the misses; returns them, of all templates, in order. */
-static GArray *mark_duplicates(struct cache_model *model, const struct identities *identities) {
+static GArray *mark_duplicates(struct cache_model *model, const struct identities *identities)
+{
     GArray *found = g_array_new(FALSE, FALSE, sizeof(struct duplicate));
     struct entries entries = entries_new(model, identities);
     struct replay replay = replay_new(model);
@@ -71,7 +80,8 @@ static GArray *mark_duplicates(struct cache_model *model, const struct identitie
             continue;
         if (access->cause == CAUSE_FIRST_SEEN) {
             struct duplicate duplicate = {
-                i, entries_find(&entries, &replay, identities->of[access->key], access->time_ns), access->key};
+                i, entries_find(&entries, &replay, identities->of[access->key], access->time_ns),
+                access->key};
 
             if (duplicate.key_a != CACHE_NONE) {
                 access->cause = CAUSE_DUPLICATE_INPUT;
@@ -98,17 +108,22 @@ struct pairing { /* pairs of one template, side by side */
     uint64_t aligned;
 };
 
-static void align_pair(struct pairing *pairing, const struct duplicate *pair) {
+static void align_pair(struct pairing *pairing, const struct duplicate *pair)
+{
     g_array_set_size(pairing->mismatches, 0);
     cures_read(pairing->cures, pairing->model, pair->key_a, pairing->a);
     cures_read(pairing->cures, pairing->model, pair->key_b, pairing->b);
     evidence_align(pairing->cures, pairing->a, pairing->b, pairing->mismatches);
 }
 
-static void note_field(struct pairing *pairing, const struct duplicate *pair, const struct mismatch *mismatch) {
+static void note_field(struct pairing *pairing, const struct duplicate *pair,
+                       const struct mismatch *mismatch)
+{
     const struct cache_key *key = model_key(pairing->model, pair->key_b);
     struct variation *variation = &pairing->variations[mismatch->feature];
-    const char *source = mismatch->of_key || key->input == CACHE_NONE ? key->text : model_input(pairing->model, key->input)->text;
+    const char *source = mismatch->of_key || key->input == CACHE_NONE
+                             ? key->text
+                             : model_input(pairing->model, key->input)->text;
     char *name;
 
     if (!mismatch->field_bytes || key->hashed || variation->many_fields) {
@@ -124,7 +139,8 @@ static void note_field(struct pairing *pairing, const struct duplicate *pair, co
     }
 }
 
-static void count_pair(struct pairing *pairing, const struct duplicate *pair) {
+static void count_pair(struct pairing *pairing, const struct duplicate *pair)
+{
     uint64_t features;
 
     align_pair(pairing, pair);
@@ -137,7 +153,8 @@ static void count_pair(struct pairing *pairing, const struct duplicate *pair) {
     pairing->aligned++;
 }
 
-static gint by_share(gconstpointer a, gconstpointer b) {
+static gint by_share(gconstpointer a, gconstpointer b)
+{
     const struct variation *x = a, *y = b;
 
     if (x->share_ratio < y->share_ratio || x->share_ratio > y->share_ratio)
@@ -145,7 +162,8 @@ static gint by_share(gconstpointer a, gconstpointer b) {
     return (int)x->feature - (int)y->feature;
 }
 
-static struct pairing pairing_new(struct cache_model *model, const struct cures *cures) {
+static struct pairing pairing_new(struct cache_model *model, const struct cures *cures)
+{
     struct pairing pairing = {.model = model, .cures = cures, .a = parts_new(), .b = parts_new()};
 
     pairing.mismatches = g_array_new(FALSE, FALSE, sizeof(struct mismatch));
@@ -157,7 +175,8 @@ static struct pairing pairing_new(struct cache_model *model, const struct cures 
     return pairing;
 }
 
-static void pairing_clear(struct pairing *pairing) {
+static void pairing_clear(struct pairing *pairing)
+{
     for (unsigned feature = 0; feature < FEATURES; feature++)
         g_ptr_array_free(pairing->variations[feature].fields, TRUE);
     parts_free(pairing->a);
@@ -165,7 +184,8 @@ static void pairing_clear(struct pairing *pairing) {
     g_array_free(pairing->mismatches, TRUE);
 }
 
-static void measure_variations(struct pairing *pairing, struct duplicates *duplicates) {
+static void measure_variations(struct pairing *pairing, struct duplicates *duplicates)
+{
     size_t wanted = MIN(duplicates->count, PAIRS_ALIGNED);
 
     for (size_t i = 0; i < wanted; i++)
@@ -183,26 +203,32 @@ static void measure_variations(struct pairing *pairing, struct duplicates *dupli
 
 /* ---- Evidence ---- */
 
-static bool values_agree(const struct cache_model *model, const struct map *values, const struct duplicate *pair) {
-    const uint32_t *a = map_find(values, hash_mix(pair->key_a, 1)), *b = map_find(values, hash_mix(pair->key_b, 1));
+static bool values_agree(const struct cache_model *model, const struct map *values,
+                         const struct duplicate *pair)
+{
+    const uint32_t *a = map_find(values, hash_mix(pair->key_a, 1)),
+                   *b = map_find(values, hash_mix(pair->key_b, 1));
 
     return a && b && model_access(model, *a)->value_hash == model_access(model, *b)->value_hash;
 }
 
 /* The latest long value of each key: its write. */
-static struct map list_values(const struct cache_model *model) {
-    struct map values = MAP_INIT;
+static struct map list_values(const struct cache_model *model)
+{
+    struct map values = {0};
 
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
 
-        if (access->key != CACHE_NONE && access->flags & ACCESS_WRITE && access->value_bytes >= VALUE_BYTES_MIN)
+        if (access->key != CACHE_NONE && access->flags & ACCESS_WRITE &&
+            access->value_bytes >= VALUE_BYTES_MIN)
             *map_put(&values, hash_mix(access->key, 1), NULL) = i;
     }
     return values;
 }
 
-static double confidence_of(const struct pairing *pairing, uint64_t features, bool agree) {
+static double confidence_of(const struct pairing *pairing, uint64_t features, bool agree)
+{
     double confidence = 0.99;
 
     for (unsigned feature = 0; feature < FEATURES && !agree; feature++)
@@ -212,7 +238,9 @@ static double confidence_of(const struct pairing *pairing, uint64_t features, bo
 }
 
 /* Pairs that show what the ones before them did not; then, any. */
-static void add_evidence(struct pairing *pairing, const struct duplicates *duplicates, struct finding *finding) {
+static void add_evidence(struct pairing *pairing, const struct duplicates *duplicates,
+                         struct finding *finding)
+{
     struct map values = list_values(pairing->model);
     size_t wanted = MIN(duplicates->count, PAIRS_ALIGNED);
     uint64_t covered = 0;
@@ -230,10 +258,11 @@ static void add_evidence(struct pairing *pairing, const struct duplicates *dupli
             if (!fill && !(features & ~covered))
                 continue;
             covered |= features;
-            confidence = confidence_of(pairing, features, values_agree(pairing->model, &values, pair));
+            confidence =
+                confidence_of(pairing, features, values_agree(pairing->model, &values, pair));
             g_ptr_array_add(finding->evidence,
-                            evidence_new(pairing->model, pairing->cures, pair->key_a, pair->key_b, confidence,
-                                         pairing->a, pairing->b, pairing->mismatches));
+                            evidence_new(pairing->model, pairing->cures, pair->key_a, pair->key_b,
+                                         confidence, pairing->a, pairing->b, pairing->mismatches));
         }
     }
     map_clear(&values);
@@ -241,18 +270,22 @@ static void add_evidence(struct pairing *pairing, const struct duplicates *dupli
 
 /* ---- The finding ---- */
 
-static void add_varying(struct report *report, const struct duplicates *duplicates, const struct pairing *pairing,
-                        struct finding *finding) {
-    struct varying salt = {normalisers[NORMALISER_SALT].name, (double)pairing->salted / (double)pairing->aligned};
+static void add_varying(struct report *report, const struct duplicates *duplicates,
+                        const struct pairing *pairing, struct finding *finding)
+{
+    struct varying salt = {normalisers[NORMALISER_SALT].name,
+                           (double)pairing->salted / (double)pairing->aligned};
 
     (void)report;
     for (guint i = 0; i < duplicates->variations->len; i++) {
-        const struct variation *variation = &g_array_index(duplicates->variations, struct variation, i);
+        const struct variation *variation =
+            &g_array_index(duplicates->variations, struct variation, i);
         struct varying varying = {normalisers[variation->normaliser].name, variation->share_ratio};
         bool known = false;
 
         for (guint k = 0; k < finding->varying->len; k++)
-            known |= g_array_index(finding->varying, struct varying, k).class_name == varying.class_name;
+            known |=
+                g_array_index(finding->varying, struct varying, k).class_name == varying.class_name;
         if (!known) /* several slots of one class: the most frequent speaks for it */
             g_array_append_val(finding->varying, varying);
     }
@@ -260,7 +293,9 @@ static void add_varying(struct report *report, const struct duplicates *duplicat
         g_array_append_val(finding->varying, salt);
 }
 
-static void add_metrics(struct cache_model *model, const struct duplicates *duplicates, struct finding *finding) {
+static void add_metrics(struct cache_model *model, const struct duplicates *duplicates,
+                        struct finding *finding)
+{
     const struct template_report *report = duplicates->template->report;
     double scale = (double)report->misses / (double)MAX(1, duplicates->template->ring_misses);
     double seconds = 0, bytes = 0;
@@ -270,17 +305,21 @@ static void add_metrics(struct cache_model *model, const struct duplicates *dupl
         double recompute = access_recompute_seconds(model, miss);
 
         seconds += isnan(recompute) ? 0 : recompute;
-        bytes += miss->partner == CACHE_NONE ? 0 : (double)model_access(model, miss->partner)->value_bytes;
+        bytes += miss->partner == CACHE_NONE
+                     ? 0
+                     : (double)model_access(model, miss->partner)->value_bytes;
     }
     finding_metric(finding, "duplicate_miss_count", (double)report->causes.duplicate_input);
-    finding_metric(finding, "duplicate_miss_ratio", (double)report->causes.duplicate_input / (double)report->misses);
+    finding_metric(finding, "duplicate_miss_ratio",
+                   (double)report->causes.duplicate_input / (double)report->misses);
     finding_metric(finding, "distinct_keys_count", report->distinct_keys);
     finding_metric(finding, "distinct_inputs_count", report->distinct_inputs);
     finding_metric(finding, "wasted_recompute_seconds", seconds * scale);
     finding_metric(finding, "wasted_redis_bytes", bytes * scale);
 }
 
-static GPtrArray *call_sites_of(struct cache_model *model, const struct duplicates *duplicates) {
+static GPtrArray *call_sites_of(struct cache_model *model, const struct duplicates *duplicates)
+{
     uint32_t *accesses = g_new(uint32_t, duplicates->count);
     GPtrArray *stacks;
 
@@ -291,8 +330,9 @@ static GPtrArray *call_sites_of(struct cache_model *model, const struct duplicat
     return stacks;
 }
 
-static void report_duplicates(struct cache_model *model, const struct identities *identities, uint32_t template_index,
-                              const struct duplicate *all, size_t count) {
+static void report_duplicates(struct cache_model *model, const struct identities *identities,
+                              uint32_t template_index, const struct duplicate *all, size_t count)
+{
     struct duplicates duplicates = {.template = model_template(model, template_index),
                                     .cures = identities->cures[template_index],
                                     .all = all,
@@ -307,7 +347,8 @@ static void report_duplicates(struct cache_model *model, const struct identities
     duplicates.variations = g_array_new(FALSE, FALSE, sizeof(struct variation));
     pairing = pairing_new(model, duplicates.cures);
     measure_variations(&pairing, &duplicates);
-    finding = report_finding(model->report, "duplicate-input-miss", serious ? SEVERITY_ERROR : SEVERITY_WARNING);
+    finding = report_finding(model->report, "duplicate-input-miss",
+                             serious ? SEVERITY_ERROR : SEVERITY_WARNING);
     finding->template_name = duplicates.template->report->name;
     finding->message = wording_message(model->report, &duplicates);
     finding->remedy = wording_remedy(model->report, &duplicates);
@@ -320,7 +361,9 @@ static void report_duplicates(struct cache_model *model, const struct identities
     g_array_free(duplicates.variations, TRUE);
 }
 
-static void report_templates(struct cache_model *model, const struct identities *identities, const GArray *found) {
+static void report_templates(struct cache_model *model, const struct identities *identities,
+                             const GArray *found)
+{
     struct duplicate *of_template = g_new(struct duplicate, found->len + 1);
 
     for (guint t = 0; t < model->templates->len; t++) {
@@ -337,7 +380,8 @@ static void report_templates(struct cache_model *model, const struct identities 
     g_free(of_template);
 }
 
-void find_duplicates(struct report *report, struct cache_model *model) {
+void find_duplicates(struct report *report, struct cache_model *model)
+{
     struct identities *identities = identities_new(model);
     GArray *found = mark_duplicates(model, identities);
 

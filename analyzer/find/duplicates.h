@@ -1,6 +1,6 @@
 /*
- * What one template's duplicate-input misses came to: between duplicates.c, which finds them, and wording.c, which says
- * it.
+ * What one template's duplicate-input misses came to: between duplicates.c, which finds them, and
+ * wording.c, which says it.
  */
 #ifndef LEAKEY_FIND_DUPLICATES_H
 #define LEAKEY_FIND_DUPLICATES_H
@@ -18,7 +18,8 @@ struct variation { /* of one feature */
     unsigned feature;
     enum normaliser normaliser;
     double share_ratio;
-    GPtrArray *fields; /* of char *: members in which a spelling varies; at most FIELDS_NAMED, else empty */
+    GPtrArray *fields; /* of char *: members in which a spelling varies; at most FIELDS_NAMED, else
+                          empty */
     bool many_fields;
 };
 

@@ -4,11 +4,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SHOWN_BYTES 200
+#define SHOWN_BYTES      200
 #define SHOWN_OF_A_CLASS 8 /* differences of one class that are shown */
 
 /* Valid UTF-8: control characters and other bytes as escapes; cut at `limit` bytes. */
-static const char *shown(struct report *report, const char *text, size_t bytes, size_t limit) {
+static const char *shown(struct report *report, const char *text, size_t bytes, size_t limit)
+{
     GString *out = g_string_new(NULL);
     const char *end = text + bytes, *result;
 
@@ -34,7 +35,8 @@ static const char *shown(struct report *report, const char *text, size_t bytes, 
 }
 
 /* As it is if it is UTF-8, so that offsets hold; else with what is not escaped. */
-static const char *whole_text(struct report *report, const char *text, size_t bytes) {
+static const char *whole_text(struct report *report, const char *text, size_t bytes)
+{
     char *copy;
     const char *result;
 
@@ -52,13 +54,15 @@ struct side { /* one key of the pair */
     const struct parts *parts;
 };
 
-static const char *source(const struct side *side, bool of_key, size_t *bytes) {
+static const char *source(const struct side *side, bool of_key, size_t *bytes)
+{
     *bytes = of_key || !side->input ? side->key->text_bytes : side->input->text_bytes;
     return of_key || !side->input ? side->key->text : side->input->text;
 }
 
 /* The members' names, in their order. */
-static const char *shown_order(struct report *report, const struct side *side, uint32_t set) {
+static const char *shown_order(struct report *report, const struct side *side, uint32_t set)
+{
     const struct part *group = parts_at(side->parts, set);
     GString *names = g_string_new(NULL);
     const char *result;
@@ -70,15 +74,17 @@ static const char *shown_order(struct report *report, const struct side *side, u
 
         if (parts_at(side->parts, i)->kind != PART_SEQUENCE || !name || !(name->flags & PART_NAME))
             continue;
-        g_string_append_printf(names, "%s%.*s", names->len ? ", " : "", (int)name->bytes, text + name->offset);
+        g_string_append_printf(names, "%s%.*s", names->len ? ", " : "", (int)name->bytes,
+                               text + name->offset);
     }
     result = shown(report, names->str, names->len, SHOWN_BYTES);
     g_string_free(names, TRUE);
     return result;
 }
 
-static const char *shown_part(struct report *report, const struct side *side, const struct mismatch *mismatch,
-                              bool of_a) {
+static const char *shown_part(struct report *report, const struct side *side,
+                              const struct mismatch *mismatch, bool of_a)
+{
     uint32_t offset = of_a ? mismatch->a_offset : mismatch->b_offset;
     uint32_t length = of_a ? mismatch->a_bytes : mismatch->b_bytes;
     size_t bytes;
@@ -87,28 +93,35 @@ static const char *shown_part(struct report *report, const struct side *side, co
     if (mismatch->feature == FEATURE_ORDER && !side->key->hashed)
         return shown_order(report, side, of_a ? mismatch->a_part : mismatch->b_part);
     if (mismatch->feature == FEATURE_ORDER)
-        return report_printf(report, "#%016" PRIx64,
-                             parts_hash_at(side->parts, of_a ? mismatch->a_part : mismatch->b_part, 0));
+        return report_printf(
+            report, "#%016" PRIx64,
+            parts_hash_at(side->parts, of_a ? mismatch->a_part : mismatch->b_part, 0));
     if (side->key->hashed)
-        return length ? report_printf(report, "#%016" PRIx64, of_a ? mismatch->a_hash : mismatch->b_hash) : "";
+        return length ? report_printf(report, "#%016" PRIx64,
+                                      of_a ? mismatch->a_hash : mismatch->b_hash)
+                      : "";
     if (offset + length > bytes)
         return "";
     return shown(report, text + offset, length, SHOWN_BYTES - 4);
 }
 
 /* Words next to each other that differ in the same way are shown as one stretch. */
-static bool joins(const struct mismatch *before, const struct mismatch *next, const struct side *a, const struct side *b) {
+static bool joins(const struct mismatch *before, const struct mismatch *next, const struct side *a,
+                  const struct side *b)
+{
     uint32_t a_gap = before->a_offset + before->a_bytes, b_gap = before->b_offset + before->b_bytes;
     size_t bytes;
 
-    return next->feature == before->feature && before->feature == FEATURE_CASE && next->of_key == before->of_key &&
-           next->a_offset == a_gap + 1 && next->b_offset == b_gap + 1 && !a->key->hashed &&
+    return next->feature == before->feature && before->feature == FEATURE_CASE &&
+           next->of_key == before->of_key && next->a_offset == a_gap + 1 &&
+           next->b_offset == b_gap + 1 && !a->key->hashed &&
            source(a, next->of_key, &bytes)[a_gap] == source(b, next->of_key, &bytes)[b_gap] &&
            next->a_offset + next->a_bytes - before->a_offset <= SHOWN_BYTES / 2;
 }
 
 static void add_differences(struct report *report, const struct cures *cures, const struct side *a,
-                            const struct side *b, const GArray *mismatches, GArray *differs) {
+                            const struct side *b, const GArray *mismatches, GArray *differs)
+{
     unsigned shown_count[FEATURES] = {0};
 
     for (guint i = 0; i < mismatches->len; i++) {
@@ -116,7 +129,8 @@ static void add_differences(struct report *report, const struct cures *cures, co
         enum normaliser normaliser = cures_normaliser(cures, mismatch.feature);
         struct difference difference = {0};
 
-        while (i + 1 < mismatches->len && joins(&mismatch, &g_array_index(mismatches, struct mismatch, i + 1), a, b)) {
+        while (i + 1 < mismatches->len &&
+               joins(&mismatch, &g_array_index(mismatches, struct mismatch, i + 1), a, b)) {
             const struct mismatch *next = &g_array_index(mismatches, struct mismatch, ++i);
 
             mismatch.a_bytes = next->a_offset + next->a_bytes - mismatch.a_offset;
@@ -137,8 +151,11 @@ static void add_differences(struct report *report, const struct cures *cures, co
 }
 
 /* The same input all through, and yet another digest: it is the digest that differs. */
-static void add_salt(struct report *report, const struct side *a, const struct side *b, GArray *differs) {
-    struct difference difference = {.class_name = normalisers[NORMALISER_SALT].name, .a_offset = SIZE_MAX,
+static void add_salt(struct report *report, const struct side *a, const struct side *b,
+                     GArray *differs)
+{
+    struct difference difference = {.class_name = normalisers[NORMALISER_SALT].name,
+                                    .a_offset = SIZE_MAX,
                                     .b_offset = SIZE_MAX};
     const struct side *sides[] = {a, b};
     const char *texts[2];
@@ -146,23 +163,27 @@ static void add_salt(struct report *report, const struct side *a, const struct s
     for (int i = 0; i < 2; i++) {
         const struct side *side = sides[i];
 
-        if (side->key->hashed || side->input->digest_offset + side->input->digest_bytes > side->key->text_bytes)
+        if (side->key->hashed ||
+            side->input->digest_offset + side->input->digest_bytes > side->key->text_bytes)
             return;
-        texts[i] = shown(report, side->key->text + side->input->digest_offset, side->input->digest_bytes, SHOWN_BYTES - 4);
+        texts[i] = shown(report, side->key->text + side->input->digest_offset,
+                         side->input->digest_bytes, SHOWN_BYTES - 4);
     }
     difference.a = texts[0];
     difference.b = texts[1];
     g_array_append_val(differs, difference);
 }
 
-static const char *key_shown(struct cache_model *model, const struct cache_key *key) {
+static const char *key_shown(struct cache_model *model, const struct cache_key *key)
+{
     if (key->hashed)
-        return report_printf(model->report, "%s #%016" PRIx64, model_template(model, key->template_index)->report->name,
-                             key->hash);
+        return report_printf(model->report, "%s #%016" PRIx64,
+                             model_template(model, key->template_index)->report->name, key->hash);
     return whole_text(model->report, key->text, key->text_bytes);
 }
 
-static const char *input_shown(struct cache_model *model, const struct side *side) {
+static const char *input_shown(struct cache_model *model, const struct side *side)
+{
     if (!side->input)
         return NULL;
     if (side->key->hashed)
@@ -170,7 +191,8 @@ static const char *input_shown(struct cache_model *model, const struct side *sid
     return whole_text(model->report, side->input->text, side->input->text_bytes);
 }
 
-static struct side side_of(const struct cache_model *model, uint32_t key, const struct parts *parts) {
+static struct side side_of(const struct cache_model *model, uint32_t key, const struct parts *parts)
+{
     struct side side = {model_key(model, key), NULL, parts};
 
     if (side.key->input != CACHE_NONE)
@@ -178,8 +200,10 @@ static struct side side_of(const struct cache_model *model, uint32_t key, const 
     return side;
 }
 
-struct evidence *evidence_new(struct cache_model *model, const struct cures *cures, uint32_t key_a, uint32_t key_b,
-                              double confidence_ratio, struct parts *a, struct parts *b, const GArray *mismatches) {
+struct evidence *evidence_new(struct cache_model *model, const struct cures *cures, uint32_t key_a,
+                              uint32_t key_b, double confidence_ratio, struct parts *a,
+                              struct parts *b, const GArray *mismatches)
+{
     struct evidence *evidence = report_alloc(model->report, sizeof(*evidence));
     struct side x = side_of(model, key_a, a), y = side_of(model, key_b, b);
 

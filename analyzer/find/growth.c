@@ -8,7 +8,8 @@
 #define PAIRS_MAX ((size_t)64 * 63 / 2)
 
 /* How many ticks came before that time. */
-static size_t ticks_before(const struct work_clock *clock, uint64_t time_ns) {
+static size_t ticks_before(const struct work_clock *clock, uint64_t time_ns)
+{
     size_t low = 0, high = clock->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -20,7 +21,8 @@ static size_t ticks_before(const struct work_clock *clock, uint64_t time_ns) {
     return low;
 }
 
-double work_share(const struct work_clock *clock, uint64_t time_ns) {
+double work_share(const struct work_clock *clock, uint64_t time_ns)
+{
     if (time_ns <= clock->start_ns)
         return 0;
     if (time_ns >= clock->end_ns)
@@ -30,7 +32,8 @@ double work_share(const struct work_clock *clock, uint64_t time_ns) {
     return (double)(time_ns - clock->start_ns) / (double)(clock->end_ns - clock->start_ns);
 }
 
-uint64_t work_time(const struct work_clock *clock, double share) {
+uint64_t work_time(const struct work_clock *clock, double share)
+{
     if (share <= 0)
         return clock->start_ns;
     if (share >= 1)
@@ -40,7 +43,8 @@ uint64_t work_time(const struct work_clock *clock, double share) {
     return clock->start_ns + (uint64_t)(share * (double)(clock->end_ns - clock->start_ns));
 }
 
-double binomial_tail(double trials, double least, double chance) {
+double binomial_tail(double trials, double least, double chance)
+{
     double n = round(trials), tail = 0;
     if (least <= 0)
         return 1;
@@ -54,17 +58,20 @@ double binomial_tail(double trials, double least, double chance) {
     return tail < 1 ? tail : 1;
 }
 
-double expected_windows(double births, size_t windows) {
+double expected_windows(double births, size_t windows)
+{
     double count = (double)windows;
     return count * (1 - pow(1 - 1 / count, births));
 }
 
-static int compare_doubles(const void *a, const void *b) {
+static int compare_doubles(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-double theil_sen(const double *x, const double *y, size_t count, double interval[2]) {
+double theil_sen(const double *x, const double *y, size_t count, double interval[2])
+{
     double slopes[PAIRS_MAX];
     size_t pairs = 0;
     for (size_t i = 0; i < count; i++)
@@ -85,7 +92,8 @@ double theil_sen(const double *x, const double *y, size_t count, double interval
     return pairs % 2 != 0 ? slopes[pairs / 2] : (slopes[pairs / 2 - 1] + slopes[pairs / 2]) / 2;
 }
 
-double kendall_trend(const double *y, size_t count) {
+double kendall_trend(const double *y, size_t count)
+{
     double balance = 0;
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++)

@@ -1,195 +1,40 @@
 /*
  * heap-leak: a site whose live memory keeps growing in steady state.
  *
- * Where the ring holds every event of a long enough stretch, each site's live curve is rebuilt and its floor has to rise:
- * by what survives, evenly, to the end. Startup tables have no births after the warm-up; bounded caches and pools level
- * off; a sawtooth's floor and turnover do not rise. Where the ring holds too little, the survivors' births over the whole
- * run have to tell it, with what is left of the ring not contradicting them.
+ * Where the ring holds every event of a long enough stretch, each site's live curve is rebuilt and
+ * its floor has to rise: by what survives, evenly, to the end. Startup tables have no births after
+ * the warm-up; bounded caches and pools level off; a sawtooth's floor and turnover do not rise.
+ * Where the ring holds too little, the survivors' births over the whole run have to tell it, with
+ * what is left of the ring not contradicting them.
  */
 #include <math.h>
 #include <string.h>
 
+#include "find/curve.h"
 #include "find/leaks.h"
 
 #define NS_PER_SECOND 1e9
 #define LAST          (GROWTH_WINDOWS - 1)
 
-/* A site's live memory in a stretch of time. */
-struct curve {
-    double floor_count[GROWTH_WINDOWS], floor_bytes[GROWTH_WINDOWS];
-    double count, bytes; /* now, while it is replayed */
-    double births[GROWTH_WINDOWS]; /* of survivors, in samples */
-    double born_before;  /* survivors from before the stretch */
-    uint32_t window;     /* the one that is being replayed */
-    bool wanted;         /* has enough samples to be looked at */
-};
-
-struct stretch {
-    const struct capture *capture;
-    struct work_clock clock;
-    uint64_t edges[GROWTH_WINDOWS + 1]; /* times */
-};
-
 /* What one capture says of one site. */
 struct verdict {
-    double confidence; /* 0: no leak */
+    double confidence;               /* 0: no leak */
     double slope, slope_interval[2]; /* bytes a second */
-    uint64_t since_ns; /* survivors from then on are what leaks */
+    uint64_t since_ns;               /* survivors from then on are what leaks */
 };
-
-/* ---- The stretch that is looked at ---- */
-
-static void cut_windows(struct stretch *stretch) {
-    for (size_t i = 0; i <= GROWTH_WINDOWS; i++)
-        stretch->edges[i] = work_time(&stretch->clock, (double)i / GROWTH_WINDOWS);
-}
-
-static uint32_t window_of(const struct stretch *stretch, uint64_t time_ns) {
-    uint32_t window = 0;
-    while (window < LAST && time_ns >= stretch->edges[window + 1])
-        window++;
-    return window;
-}
-
-/* From the end of the warm-up to the end, by the run's own clock. */
-static void skip_warm_up(struct stretch *stretch, const GArray *ticks) {
-    struct work_clock run = {.end_ns = MAX(stretch->capture->duration_ns, 1)};
-    if (ticks->len != 0) {
-        run.ticks = (const uint64_t *)(const void *)ticks->data;
-        run.count = ticks->len;
-        run.end_ns = run.ticks[run.count - 1] + 1;
-    }
-    stretch->clock = run;
-    stretch->clock.start_ns = work_time(&run, leak_limits.warm_up_share);
-    if (run.ticks != NULL) {
-        size_t skipped = (size_t)(leak_limits.warm_up_share * (double)run.count);
-        stretch->clock.ticks = run.ticks + skipped;
-        stretch->clock.count = run.count - skipped;
-    }
-    cut_windows(stretch);
-}
-
-/* What is left of a ring that has wrapped; false when that is too short to tell anything. */
-static bool take_rest_of_ring(struct stretch *stretch) {
-    uint64_t end = stretch->capture->duration_ns, start = stretch->capture->complete_from_ns;
-    uint64_t warm = (uint64_t)(leak_limits.warm_up_share * (double)end);
-    stretch->clock = (struct work_clock){.start_ns = MAX(start, warm), .end_ns = end};
-    cut_windows(stretch);
-    return end > stretch->clock.start_ns &&
-           (double)(end - stretch->clock.start_ns) / NS_PER_SECOND >= leak_limits.heap_seconds;
-}
-
-/* ---- Curves ---- */
-
-/* Sites with at least `least` survivors from the stretch will be looked at. */
-static struct curve *count_survivors(const struct stretch *stretch, double least) {
-    const struct capture *capture = stretch->capture;
-    struct curve *curves = g_new0(struct curve, capture->sites->len);
-    for (guint i = 0; i < capture->live->len; i++) {
-        const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
-        struct curve *curve = &curves[entry->site];
-        if (live_kind(entry) != LK_LIVE_HEAP)
-            continue;
-        curve->count++;
-        curve->bytes += (double)entry->size / sample_chance(entry->size, capture->header.sample_bytes);
-        if (entry->time_ns < stretch->clock.start_ns)
-            curve->born_before++;
-        else
-            curve->births[window_of(stretch, entry->time_ns)]++;
-    }
-    for (guint i = 0; i < capture->sites->len; i++)
-        curves[i].wanted = curves[i].count - curves[i].born_before >= least;
-    curves[0].wanted = false; /* no stack: nothing could be said of it */
-    return curves;
-}
-
-static void lower_floor(struct curve *curve) {
-    double *count = &curve->floor_count[curve->window], *bytes = &curve->floor_bytes[curve->window];
-    *count = MIN(*count, curve->count);
-    *bytes = MIN(*bytes, curve->bytes);
-}
-
-/* Windows in which nothing happened keep what the one before ended with. */
-static void move_to_window(struct curve *curve, uint32_t window) {
-    while (curve->window < window) {
-        curve->window++;
-        curve->floor_count[curve->window] = curve->count;
-        curve->floor_bytes[curve->window] = curve->bytes;
-    }
-}
-
-static void apply(struct curve *curve, const struct lk_record_alloc *record, double sign,
-                  uint64_t sample_bytes) {
-    curve->count += sign;
-    curve->bytes += sign * (double)record->size / sample_chance(record->size, sample_bytes);
-}
-
-/* The first event of the stretch. */
-static guint first_event(const struct stretch *stretch) {
-    const GArray *events = stretch->capture->events;
-    guint low = 0, high = events->len;
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-        if (g_array_index(events, struct event, middle).time_ns < stretch->clock.start_ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The site's curve, if this record is one of a site that is looked at. */
-static struct curve *curve_of(struct curve *curves, const struct lk_record *record) {
-    if (record->type != LK_RECORD_ALLOC && record->type != LK_RECORD_FREE)
-        return NULL;
-    struct curve *curve = &curves[((const struct lk_record_alloc *)(const void *)record)->site];
-    return curve->wanted ? curve : NULL;
-}
-
-/* From what is live at the end, back to the start of the stretch, then forward with the floors. */
-static void replay(const struct stretch *stretch, struct curve *curves) {
-    const struct capture *capture = stretch->capture;
-    uint64_t mean = capture->header.sample_bytes;
-    guint first = first_event(stretch);
-    for (int forward = 0; forward <= 1; forward++) {
-        for (guint i = first; i < capture->events->len; i++) {
-            const struct event *event = &g_array_index(capture->events, struct event, i);
-            struct curve *curve = curve_of(curves, event->record);
-            if (curve == NULL)
-                continue;
-            double sign = event->record->type == LK_RECORD_ALLOC ? 1 : -1;
-            if (forward)
-                move_to_window(curve, window_of(stretch, event->time_ns));
-            apply(curve, (const void *)event->record, forward ? sign : -sign, mean);
-            if (forward)
-                lower_floor(curve);
-        }
-        for (guint i = 0; i < capture->sites->len; i++) {
-            if (forward)
-                move_to_window(&curves[i], LAST);
-            curves[i].floor_count[0] = forward ? curves[i].floor_count[0] : curves[i].count;
-            curves[i].floor_bytes[0] = forward ? curves[i].floor_bytes[0] : curves[i].bytes;
-        }
-    }
-}
 
 /* ---- Judging a site ---- */
 
-static double sum_births(const struct curve *curve, size_t from, size_t to) {
-    double births = 0;
-    for (size_t i = from; i < to; i++)
-        births += curve->births[i];
-    return births;
-}
-
 /* The chance that something that levels off would grow as much in its later half. */
-static double levelled_chance(double growth, double late) {
+static double levelled_chance(double growth, double late)
+{
     return binomial_tail(growth, late, leak_limits.levelled_share);
 }
 
-/* Growth that does not end: the later half has its part of it, and so have the last windows where there is enough of it
- * to tell. */
-static bool grows_on(const struct curve *curve, double growth, double late) {
+/* Growth that does not end: the later half has its part of it, and so have the last windows where
+ * there is enough of it to tell. */
+static bool grows_on(const struct curve *curve, double growth, double late)
+{
     double last = curve->floor_count[LAST] - curve->floor_count[LAST - 2];
     if (late < leak_limits.late_growth_ratio * growth ||
         levelled_chance(growth, late) > leak_limits.chance)
@@ -198,67 +43,30 @@ static bool grows_on(const struct curve *curve, double growth, double late) {
 }
 
 static void measure_slope(const struct stretch *stretch, const double *bytes,
-                          struct verdict *verdict) {
+                          struct verdict *verdict)
+{
     double seconds[GROWTH_WINDOWS];
     for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        seconds[i] = ((double)stretch->edges[i] + (double)stretch->edges[i + 1]) / 2 / NS_PER_SECOND;
+        seconds[i] =
+            ((double)stretch->edges[i] + (double)stretch->edges[i + 1]) / 2 / NS_PER_SECOND;
     verdict->slope = theil_sen(seconds, bytes, GROWTH_WINDOWS, verdict->slope_interval);
 }
 
-/* A sawtooth of a longer period than a window touches its floor in some windows alone: the neighbours' count too. */
-static void join_floors(struct curve *curve) {
-    double counts[GROWTH_WINDOWS], bytes[GROWTH_WINDOWS];
-    memcpy(counts, curve->floor_count, sizeof(counts));
-    memcpy(bytes, curve->floor_bytes, sizeof(bytes));
-    for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        for (size_t k = i > 0 ? i - 1 : 0; k <= MIN(i + 1, LAST); k++) {
-            curve->floor_count[i] = MIN(curve->floor_count[i], counts[k]);
-            curve->floor_bytes[i] = MIN(curve->floor_bytes[i], bytes[k]);
-        }
-}
-
-static double median_births(const struct curve *curve) {
-    double sorted[LAST];
-    memcpy(sorted, curve->births, sizeof(sorted));
-    for (size_t i = 1; i < LAST; i++)
-        for (size_t k = i; k > 0 && sorted[k - 1] > sorted[k]; k--) {
-            double swap = sorted[k];
-            sorted[k] = sorted[k - 1];
-            sorted[k - 1] = swap;
-        }
-    return sorted[LAST / 2];
-}
-
-/* Births of survivors in some windows, without what a single refill put into one. */
-static double even_births(const struct curve *curve, size_t from, size_t to) {
-    double births = 0, most = 3 * median_births(curve) + 3;
-    for (size_t i = from; i < to; i++)
-        births += MIN(curve->births[i], most);
-    return births;
-}
-
-/* How many samples more the floor holds at the end than at the start; a step at the end alone is none. */
-static double floor_growth(const struct curve *curve) {
-    double windows[GROWTH_WINDOWS];
-    for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        windows[i] = (double)i;
-    double steady = LAST * theil_sen(windows, curve->floor_count, GROWTH_WINDOWS, NULL);
-    return floor(MIN(curve->floor_count[LAST] - curve->floor_count[0], steady));
-}
-
-/* By the live curve. If what is born and what dies of the long-lived balanced, growth would be about 0 with a variance
- * of births and deaths together; deaths are the births that did not become growth. */
-static struct verdict judge_curve(const struct stretch *stretch, struct curve *curve) {
+/* By the live curve. If what is born and what dies of the long-lived balanced, growth would be
+ * about 0 with a variance of births and deaths together; deaths are the births that did not become
+ * growth. */
+static struct verdict judge_curve(const struct stretch *stretch, struct curve *curve)
+{
     struct verdict verdict = {.confidence = 0};
-    join_floors(curve);
-    double births = even_births(curve, 0, LAST), growth = floor_growth(curve);
+    curve_join_floors(curve);
+    double births = curve_even_births(curve, 0, LAST), growth = curve_growth(curve);
     double middle = (curve->floor_count[LAST / 2] + curve->floor_count[LAST / 2 + 1]) / 2;
     double late = floor(curve->floor_count[LAST] - middle);
     double early = middle - curve->floor_count[0];
     double balance = growth / sqrt(MAX(growth, 2 * births - growth));
     if (births < leak_limits.heap_least || growth <= 0 ||
         growth < leak_limits.retained_ratio * births || balance < leak_limits.balance_z ||
-        sum_births(curve, 0, LAST / 2) < leak_limits.accounted_ratio * early ||
+        curve_births(curve, 0, LAST / 2) < leak_limits.accounted_ratio * early ||
         !births_are_spread(curve->births) || !grows_on(curve, growth, late) ||
         kendall_trend(curve->floor_count, GROWTH_WINDOWS) < leak_limits.trend)
         return verdict;
@@ -269,14 +77,17 @@ static struct verdict judge_curve(const struct stretch *stretch, struct curve *c
     return verdict;
 }
 
-/* How sure the survivors' births are that something piles up through the whole run; 0: it began late, as turnover does,
- * or levelled off. */
-static double judge_births(const struct curve *curve) {
-    double births = even_births(curve, 0, LAST), early = even_births(curve, 0, LAST / 2);
+/* How sure the survivors' births are that something piles up through the whole run; 0: it began
+ * late, as turnover does, or levelled off. */
+static double judge_births(const struct curve *curve)
+{
+    double births = curve_even_births(curve, 0, LAST),
+           early = curve_even_births(curve, 0, LAST / 2);
     double late = births - early;
     double turnover = binomial_tail(births, early, leak_limits.births_early_share);
     double levelled = levelled_chance(births, late);
-    if (births < leak_limits.heap_least || !births_are_spread(curve->births) || late < leak_limits.late_growth_ratio * births || levelled > leak_limits.chance ||
+    if (births < leak_limits.heap_least || !births_are_spread(curve->births) ||
+        late < leak_limits.late_growth_ratio * births || levelled > leak_limits.chance ||
         turnover > leak_limits.chance)
         return 0;
     return leak_limits.wrapped_confidence * (1 - levelled) * (1 - turnover);
@@ -284,14 +95,15 @@ static double judge_births(const struct curve *curve) {
 
 /* By the births alone: all frees ever seen count against them. */
 static struct verdict judge_by_births(const struct stretch *stretch, const struct curve *curve,
-                                      const struct lk_totals *totals) {
+                                      const struct lk_totals *totals)
+{
     struct verdict verdict = {.confidence = 0};
-    double births = even_births(curve, 0, LAST), bytes[GROWTH_WINDOWS];
+    double births = curve_even_births(curve, 0, LAST), bytes[GROWTH_WINDOWS];
     if (births < leak_limits.balance_z * sqrt(births + (double)totals->sample_frees) ||
         births_pile_up_late(curve->births))
         return verdict;
     for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        bytes[i] = curve->bytes / curve->count * sum_births(curve, 0, i);
+        bytes[i] = curve->bytes / curve->count * curve_births(curve, 0, i);
     measure_slope(stretch, bytes, &verdict);
     verdict.confidence = judge_births(curve);
     return verdict;
@@ -299,18 +111,21 @@ static struct verdict judge_by_births(const struct stretch *stretch, const struc
 
 /* What the ring still holds shows no growth where the births promise some. */
 static bool contradicts(const struct curve *whole, const struct stretch *run,
-                        const struct curve *rest, const struct stretch *ring) {
+                        const struct curve *rest, const struct stretch *ring)
+{
     double share = (double)(ring->clock.end_ns - ring->clock.start_ns) /
                    (double)(run->clock.end_ns - run->clock.start_ns);
-    double promised = sum_births(whole, 0, GROWTH_WINDOWS) * share;
+    double promised = curve_births(whole, 0, GROWTH_WINDOWS) * share;
     double growth = rest->floor_count[LAST] - rest->floor_count[0];
     return promised >= leak_limits.promised_least &&
            growth < leak_limits.kept_promise_ratio * promised;
 }
 
-/* Survivors of the warm-up that are far more than the leak's pace would leave are a table that was built then. */
-static uint64_t leaks_since(const struct stretch *stretch, const struct curve *curve) {
-    double pace = sum_births(curve, 0, GROWTH_WINDOWS);
+/* Survivors of the warm-up that are far more than the leak's pace would leave are a table that was
+ * built then. */
+static uint64_t leaks_since(const struct stretch *stretch, const struct curve *curve)
+{
+    double pace = curve_births(curve, 0, GROWTH_WINDOWS);
     double share = leak_limits.warm_up_share / (1 - leak_limits.warm_up_share);
     bool table = curve->born_before > leak_limits.table_ratio * share * pace;
     return table ? stretch->clock.start_ns : 0;
@@ -333,11 +148,13 @@ struct tag_sum {
     struct estimate live;
 };
 
-static void tags_free(gpointer tags) {
+static void tags_free(gpointer tags)
+{
     g_hash_table_destroy(tags);
 }
 
-static struct leak_candidate *candidate_for(struct finder *finder, const struct stack *stack) {
+static struct leak_candidate *candidate_for(struct finder *finder, const struct stack *stack)
+{
     const char *identity = stack_identity(finder->report, stack);
     struct leak_candidate *leak = g_hash_table_lookup(finder->found, identity);
     if (leak != NULL)
@@ -359,7 +176,8 @@ static struct leak_candidate *candidate_for(struct finder *finder, const struct 
 }
 
 static void add_tag(struct finder *finder, const struct leak_candidate *leak, guint index,
-                    const struct lk_live *entry, uint64_t sample_bytes) {
+                    const struct lk_live *entry, uint64_t sample_bytes)
+{
     GHashTable *tags = g_hash_table_lookup(finder->tags, leak->identity);
     const char *name = tag_template(finder->names, index, entry->tag);
     uint32_t outcome = LK_TAG_OUTCOME(entry->tag);
@@ -378,7 +196,8 @@ static void add_tag(struct finder *finder, const struct leak_candidate *leak, gu
 }
 
 static void add_survivors(struct finder *finder, guint index, uint32_t site,
-                          const struct verdict *verdict, struct leak_candidate *leak) {
+                          const struct verdict *verdict, struct leak_candidate *leak)
+{
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     double start = capture_start_seconds(capture, finder->captures);
     for (guint i = 0; i < capture->live->len; i++) {
@@ -394,25 +213,28 @@ static void add_survivors(struct finder *finder, guint index, uint32_t site,
 }
 
 static void add_leak(struct finder *finder, guint index, uint32_t site,
-                     const struct verdict *verdict) {
+                     const struct verdict *verdict)
+{
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     struct leak_candidate *leak =
         candidate_for(finder, symbols_stack(finder->symbols, capture, site));
     double start = capture_start_seconds(capture, finder->captures);
     leak_add_growth(leak, verdict->slope, verdict->slope_interval, start,
                     start + (double)capture->duration_ns / NS_PER_SECOND);
-    leak->confidence_ratio = MAX(leak->confidence_ratio, MIN(verdict->confidence, leak_limits.most_confidence));
+    leak->confidence_ratio =
+        MAX(leak->confidence_ratio, MIN(verdict->confidence, leak_limits.most_confidence));
     leak->exact &= capture_is_exact(capture);
     add_survivors(finder, index, site, verdict, leak);
 }
 
 /* By the whole run's events. */
-static void judge_whole(struct finder *finder, guint index) {
+static void judge_whole(struct finder *finder, guint index)
+{
     struct stretch run = {.capture = g_ptr_array_index(finder->captures, index)};
     GArray *ticks = command_times(run.capture);
-    skip_warm_up(&run, ticks);
-    struct curve *curves = count_survivors(&run, leak_limits.heap_least);
-    replay(&run, curves);
+    stretch_after_warm_up(&run, ticks);
+    struct curve *curves = curves_new(&run, leak_limits.heap_least);
+    curves_replay(&run, curves);
     for (guint site = 1; site < run.capture->sites->len; site++) {
         if (!curves[site].wanted)
             continue;
@@ -425,23 +247,26 @@ static void judge_whole(struct finder *finder, guint index) {
     g_array_free(ticks, TRUE);
 }
 
-/* By what is left of the ring; where that says nothing, by the survivors' births over the whole run. */
-static void judge_wrapped(struct finder *finder, guint index) {
+/* By what is left of the ring; where that says nothing, by the survivors' births over the whole
+ * run. */
+static void judge_wrapped(struct finder *finder, guint index)
+{
     struct stretch run = {.capture = g_ptr_array_index(finder->captures, index)}, ring = run;
     GArray *no_ticks = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    skip_warm_up(&run, no_ticks);
-    bool has_rest = take_rest_of_ring(&ring);
-    struct curve *curves = count_survivors(&run, leak_limits.heap_least);
-    struct curve *rest = count_survivors(&ring, 1);
+    stretch_after_warm_up(&run, no_ticks);
+    bool has_rest = stretch_of_ring(&ring);
+    struct curve *curves = curves_new(&run, leak_limits.heap_least);
+    struct curve *rest = curves_new(&ring, 1);
     if (has_rest)
-        replay(&ring, rest);
+        curves_replay(&ring, rest);
     for (guint site = 1; site < run.capture->sites->len; site++) {
         struct verdict verdict = {.confidence = 0};
         if (!curves[site].wanted)
             continue;
         if (has_rest && rest[site].wanted && judge_births(&curves[site]) > 0)
             verdict = judge_curve(&ring, &rest[site]);
-        if (verdict.confidence <= 0 && !(has_rest && contradicts(&curves[site], &run, &rest[site], &ring)))
+        if (verdict.confidence <= 0 &&
+            !(has_rest && contradicts(&curves[site], &run, &rest[site], &ring)))
             verdict = judge_by_births(
                 &run, &curves[site],
                 &g_array_index(run.capture->sites, struct capture_site, site).totals);
@@ -454,7 +279,8 @@ static void judge_wrapped(struct finder *finder, guint index) {
     g_array_free(no_ticks, TRUE);
 }
 
-static void judge_capture(struct finder *finder, guint index) {
+static void judge_capture(struct finder *finder, guint index)
+{
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     if ((double)capture->duration_ns / NS_PER_SECOND < leak_limits.heap_seconds)
         return;
@@ -465,7 +291,8 @@ static void judge_capture(struct finder *finder, guint index) {
 }
 
 /* A leak is of a template's outcome when nearly all of it was allocated after such commands. */
-static void name_tag(struct finder *finder, struct leak_candidate *leak) {
+static void name_tag(struct finder *finder, struct leak_candidate *leak)
+{
     GHashTableIter iterator;
     gpointer value;
     g_hash_table_iter_init(&iterator, g_hash_table_lookup(finder->tags, leak->identity));
@@ -481,7 +308,8 @@ static void name_tag(struct finder *finder, struct leak_candidate *leak) {
 }
 
 void find_heap_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
-                     const struct cache_model *model, GPtrArray *leaks) {
+                     const struct cache_model *model, GPtrArray *leaks)
+{
     struct finder finder = {.report = report, .symbols = symbols, .captures = captures};
     GHashTableIter iterator;
     gpointer value;

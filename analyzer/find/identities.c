@@ -4,11 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-struct unit { /* the keys of one template that are compared with each other */
+struct unit {                   /* the keys of one template that are compared with each other */
     GArray *with_input, *plain; /* uint32_t */
 };
 
-static struct unit *list_units(const struct cache_model *model) {
+static struct unit *list_units(const struct cache_model *model)
+{
     struct unit *units = g_new0(struct unit, model->templates->len);
 
     for (guint t = 0; t < model->templates->len; t++) {
@@ -24,7 +25,8 @@ static struct unit *list_units(const struct cache_model *model) {
     return units;
 }
 
-static void free_units(const struct cache_model *model, struct unit *units) {
+static void free_units(const struct cache_model *model, struct unit *units)
+{
     for (guint t = 0; t < model->templates->len; t++) {
         g_array_free(units[t].with_input, TRUE);
         g_array_free(units[t].plain, TRUE);
@@ -32,21 +34,25 @@ static void free_units(const struct cache_model *model, struct unit *units) {
     g_free(units);
 }
 
-static uint64_t place_of(const struct cache_key *key) {
+static uint64_t place_of(const struct cache_key *key)
+{
     return hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3));
 }
 
-static void number_keys(struct identities *identities, const struct cache_model *model, const struct cures *cures,
-                        const GArray *keys) {
+static void number_keys(struct identities *identities, const struct cache_model *model,
+                        const struct cures *cures, const GArray *keys)
+{
     struct parts *parts = parts_new();
-    struct map numbers = MAP_INIT;
+    struct map numbers = {0};
 
     for (guint i = 0; i < keys->len; i++) {
         uint32_t key = g_array_index(keys, uint32_t, i), *number;
         bool added;
 
         cures_read(cures, model, key, parts);
-        number = map_put(&numbers, hash_mix(place_of(model_key(model, key)), parts_hash(parts, cures->mask)), &added);
+        number = map_put(&numbers,
+                         hash_mix(place_of(model_key(model, key)), parts_hash(parts, cures->mask)),
+                         &added);
         if (added)
             *number = (uint32_t)identities->count++;
         identities->of[key] = *number;
@@ -55,13 +61,15 @@ static void number_keys(struct identities *identities, const struct cache_model 
     parts_free(parts);
 }
 
-static void number_alone(struct identities *identities, const GArray *keys) {
+static void number_alone(struct identities *identities, const GArray *keys)
+{
     for (guint i = 0; i < keys->len; i++)
         identities->of[g_array_index(keys, uint32_t, i)] = (uint32_t)identities->count++;
 }
 
-static void number_unit(struct identities *identities, const struct cache_model *model, const struct unit *unit,
-                        uint32_t template_index) {
+static void number_unit(struct identities *identities, const struct cache_model *model,
+                        const struct unit *unit, uint32_t template_index)
+{
     bool by_input = unit->with_input->len >= unit->plain->len;
     const GArray *compared = by_input ? unit->with_input : unit->plain;
 
@@ -76,7 +84,8 @@ static void number_unit(struct identities *identities, const struct cache_model 
     number_keys(identities, model, identities->cures[template_index], compared);
 }
 
-struct identities *identities_new(const struct cache_model *model) {
+struct identities *identities_new(const struct cache_model *model)
+{
     struct identities *identities = g_new0(struct identities, 1);
     struct unit *units = list_units(model);
 
@@ -90,7 +99,8 @@ struct identities *identities_new(const struct cache_model *model) {
     return identities;
 }
 
-void identities_free(struct identities *identities) {
+void identities_free(struct identities *identities)
+{
     if (!identities)
         return;
     for (uint32_t t = 0; t < identities->template_count; t++)
@@ -102,9 +112,10 @@ void identities_free(struct identities *identities) {
 }
 
 /* A digest in the key's own text, of an input that was not seen. */
-static bool is_opaque(const char *template_name) {
-    static const char *const names[] = {"<md5>", "<sha1>", "<sha224>", "<sha256>", "<sha384>", "<sha512>", "<hex>",
-                                        "<binary>"};
+static bool is_opaque(const char *template_name)
+{
+    static const char *const names[] = {"<md5>",    "<sha1>",   "<sha224>", "<sha256>",
+                                        "<sha384>", "<sha512>", "<hex>",    "<binary>"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
         if (strstr(template_name, names[i]))
@@ -112,13 +123,16 @@ static bool is_opaque(const char *template_name) {
     return false;
 }
 
-double identities_count(const struct identities *identities, const struct cache_model *model, uint32_t template_index) {
+double identities_count(const struct identities *identities, const struct cache_model *model,
+                        uint32_t template_index)
+{
     const struct cache_template *template = model_template(model, template_index);
-    struct map seen = MAP_INIT;
+    struct map seen = {0};
     double count;
 
     if (!model->complete || !template->key_count ||
-        (is_opaque(template->report->name) && identities->by_input[template_index] < template->key_count))
+        (is_opaque(template->report->name) &&
+         identities->by_input[template_index] < template->key_count))
         return NAN;
     for (guint i = 0; i < model->keys->len; i++) {
         const struct cache_key *key = model_key(model, i);

@@ -1,6 +1,7 @@
 /*
- * Which keys are of the same input: a number for each key of the model. Keys of different servers, databases and
- * templates are never the same; neither are keys of which nothing but a digest is known.
+ * Which keys are of the same input: a number for each key of the model. Keys of different servers,
+ * databases and templates are never the same; neither are keys of which nothing but a digest is
+ * known.
  */
 #ifndef LEAKEY_FIND_IDENTITIES_H
 #define LEAKEY_FIND_IDENTITIES_H
@@ -8,17 +9,20 @@
 #include "find/cures.h"
 
 struct identities {
-    uint32_t *of;  /* of each key: 0 .. count - 1 */
+    uint32_t *of; /* of each key: 0 .. count - 1 */
     size_t count;
     struct cures **cures; /* of each template; NULL where there was nothing to compare */
     uint32_t template_count;
-    uint32_t *by_input;   /* of each template: how many of its keys were compared by their digest's input */
+    uint32_t *
+        by_input; /* of each template: how many of its keys were compared by their digest's input */
 };
 
 struct identities *identities_new(const struct cache_model *model);
 void identities_free(struct identities *identities);
 
-/* How many inputs a template's keys stand for; NAN where some are behind digests that were not seen. */
-double identities_count(const struct identities *identities, const struct cache_model *model, uint32_t template_index);
+/* How many inputs a template's keys stand for; NAN where some are behind digests that were not
+ * seen. */
+double identities_count(const struct identities *identities, const struct cache_model *model,
+                        uint32_t template_index);
 
 #endif

@@ -16,7 +16,8 @@ static const struct noun nouns[] = {
     {"heap-leak", "one block", "blocks"},
 };
 
-static const struct noun *noun_of(const char *rule) {
+static const struct noun *noun_of(const char *rule)
+{
     for (size_t i = 0; i < G_N_ELEMENTS(nouns); i++)
         if (strcmp(nouns[i].rule, rule) == 0)
             return &nouns[i];
@@ -24,7 +25,8 @@ static const struct noun *noun_of(const char *rule) {
 }
 
 /* "lookup_answer (llm_cache.c:88)", or as much of it as is known. */
-static char *place_of(const struct stack *stack) {
+static char *place_of(const struct stack *stack)
+{
     const struct frame *frame = stack_culprit(stack);
     GString *place = g_string_new(NULL);
     if (frame == NULL) {
@@ -37,7 +39,8 @@ static char *place_of(const struct stack *stack) {
             g_string_append_printf(place, " (%s)", text_base_name(frame->module));
     } else {
         g_string_append_printf(place, "%s+0x%" G_GINT64_MODIFIER "x",
-                               frame->module != NULL ? text_base_name(frame->module) : "code of no file",
+                               frame->module != NULL ? text_base_name(frame->module)
+                                                     : "code of no file",
                                frame->offset);
     }
     char *shown = text_printable(place->str, place->len);
@@ -46,7 +49,8 @@ static char *place_of(const struct stack *stack) {
 }
 
 /* " per miss of llm:<sha256>"; empty when it is tied to no outcome. */
-static char *occasion_of(const struct leak_report *leak) {
+static char *occasion_of(const struct leak_report *leak)
+{
     if (leak->outcome == NULL || leak->template_name == NULL)
         return g_strdup("");
     char *template_name = text_printable(leak->template_name, strlen(leak->template_name));
@@ -55,8 +59,10 @@ static char *occasion_of(const struct leak_report *leak) {
     return occasion;
 }
 
-/* "one reply per miss of T", "0.33 replies per hit of T", "replies", "memory: 2.1 KiB per miss of T". */
-static char *what_leaks(const struct leak_report *leak) {
+/* "one reply per miss of T", "0.33 replies per hit of T", "replies", "memory: 2.1 KiB per miss of
+ * T". */
+static char *what_leaks(const struct leak_report *leak)
+{
     const struct noun *noun = noun_of(leak->rule);
     char number[UNITS_ROOM], *occasion = occasion_of(leak), *what;
     if (*occasion == '\0' || !isfinite(leak->count_per_command))
@@ -67,14 +73,15 @@ static char *what_leaks(const struct leak_report *leak) {
     else if (fabs(leak->count_per_command - 1) < leak_limits.one_each)
         what = g_strdup_printf("%s%s", noun->one, occasion);
     else
-        what = g_strdup_printf("%s %s%s",
-                               units_count(number, sizeof(number), leak->count_per_command),
-                               noun->many, occasion);
+        what =
+            g_strdup_printf("%s %s%s", units_count(number, sizeof(number), leak->count_per_command),
+                            noun->many, occasion);
     g_free(occasion);
     return what;
 }
 
-static const char *message_of(struct report *report, const struct leak_report *leak) {
+static const char *message_of(struct report *report, const struct leak_report *leak)
+{
     char count[UNITS_ROOM], bytes[UNITS_ROOM], growth[UNITS_ROOM];
     char *place = place_of(leak->site->stack), *what = what_leaks(leak);
     double shown = leak->exact ? leak->live_count : round(leak->live_count);
@@ -88,7 +95,8 @@ static const char *message_of(struct report *report, const struct leak_report *l
     return message;
 }
 
-static const char *reply_remedy(const char *outcome) {
+static const char *reply_remedy(const char *outcome)
+{
     if (outcome == NULL)
         return "call freeReplyObject on every path that got a reply here";
     if (strcmp(outcome, "miss") == 0)
@@ -98,7 +106,8 @@ static const char *reply_remedy(const char *outcome) {
     return "call freeReplyObject on the answer of the write too";
 }
 
-static const char *remedy_of(struct report *report, const struct leak_report *leak) {
+static const char *remedy_of(struct report *report, const struct leak_report *leak)
+{
     if (strcmp(leak->rule, "reply-leak") == 0)
         return reply_remedy(leak->outcome);
     if (strcmp(leak->rule, "context-leak") == 0)
@@ -106,13 +115,15 @@ static const char *remedy_of(struct report *report, const struct leak_report *le
                "or keep one connection and use it again";
     char *place = place_of(leak->site->stack);
     const char *remedy = report_printf(
-        report, "free what %s allocates on every path, or bound the structure that keeps it", place);
+        report, "free what %s allocates on every path, or bound the structure that keeps it",
+        place);
     g_free(place);
     return remedy;
 }
 
 void leak_finding(struct report *report, const struct leak_candidate *candidate,
-                  const struct leak_report *leak) {
+                  const struct leak_report *leak)
+{
     bool sure = leak->confidence_ratio >= leak_limits.error_confidence;
     struct finding *finding =
         report_finding(report, candidate->rule, sure ? SEVERITY_ERROR : SEVERITY_WARNING);

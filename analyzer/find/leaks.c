@@ -1,6 +1,6 @@
 /*
- * The leak rules: thresholds, what both finders share, and the report's leaks. object_leaks.c and heap_leaks.c look for
- * them, leak_findings.c says them in words.
+ * The leak rules: thresholds, what both finders share, and the report's leaks. object_leaks.c and
+ * heap_leaks.c look for them, leak_findings.c says them in words.
  */
 #include "find/leaks.h"
 
@@ -8,11 +8,13 @@
 #include <string.h>
 
 const struct leak_limits leak_limits = {
-    .clock_commands = 200, /* fewer commands do not measure work: use time */
-    .clock_ticks = 65536,  /* more do not measure it better */
-    .warm_up_share = 0.2,  /* of the work; a service loads its tables there */
-    .occupied_ratio = 0.55,   /* of the windows that evenly spread births would hold; bursts are spread less evenly */
-    .last_births_ratio = 4,   /* the last window's births over the others' mean: turnover piles up there */
+    .clock_commands = 200,  /* fewer commands do not measure work: use time */
+    .clock_ticks = 65536,   /* more do not measure it better */
+    .warm_up_share = 0.2,   /* of the work; a service loads its tables there */
+    .occupied_ratio = 0.55, /* of the windows that evenly spread births would hold; bursts are
+                               spread less evenly */
+    .last_births_ratio =
+        4, /* the last window's births over the others' mean: turnover piles up there */
 
     .object_least = 5,          /* a few exactly counted objects are a habit, fewer an accident */
     .object_age_share = 0.1,    /* younger ones may be in use */
@@ -24,33 +26,39 @@ const struct leak_limits leak_limits = {
     .heap_least = 8,       /* samples: fewer show no shape */
     .heap_seconds = 1,     /* shorter runs have no steady state */
     .trend = 0.6,          /* Kendall's tau of 10 floors; 0.6 by chance: 1 in 100 */
-    .balance_z = 3,        /* births over deaths of the long-lived, in standard deviations; 9 births without a death */
+    .balance_z = 3,        /* births over deaths of the long-lived, in standard deviations; 9 births
+                              without a death */
     .retained_ratio = 0.5, /* of the survivors that are growth; in turnover about none are */
-    .accounted_ratio = 0.25, /* of the first half's growth that is still there; sessions under rising load are not */
+    .accounted_ratio = 0.25, /* of the first half's growth that is still there; sessions under
+                                rising load are not */
 
-    .levelled_share = 0.15,     /* the later half's part of a growth that levels off within the run */
-    .late_growth_ratio = 0.3,   /* the later half's part of a growth that goes on; about 0.5 */
-    .last_least = 40,           /* growth enough to see that it goes on to the very end ... */
-    .last_growth_ratio = 0.1,   /* ... in the last two of ten windows; about 0.22 */
+    .levelled_share = 0.15,   /* the later half's part of a growth that levels off within the run */
+    .late_growth_ratio = 0.3, /* the later half's part of a growth that goes on; about 0.5 */
+    .last_least = 40,         /* growth enough to see that it goes on to the very end ... */
+    .last_growth_ratio = 0.1, /* ... in the last two of ten windows; about 0.22 */
 
     .births_early_share = 0.25, /* the first half's part where lifetimes are a third of the run */
     .promised_least = 5,        /* samples that the rest of a wrapped ring should have seen grow */
     .kept_promise_ratio = 0.4,  /* of them, that did */
     .wrapped_confidence = 0.85, /* births alone are weaker evidence than the whole curve */
 
-    .chance = 0.05,       /* of one of these tests going wrong; all of them have to pass */
-    .table_ratio = 3,     /* warm-up survivors beyond this multiple of the leak's pace are a table, not leaked */
-    .tag_ratio = 0.8,     /* of a leak's allocations that follow the same outcome: then it is that outcome's */
-    .one_each = 0.05,     /* from one object a command: every such command leaks */
+    .chance = 0.05, /* of one of these tests going wrong; all of them have to pass */
+    .table_ratio =
+        3, /* warm-up survivors beyond this multiple of the leak's pace are a table, not leaked */
+    .tag_ratio =
+        0.8, /* of a leak's allocations that follow the same outcome: then it is that outcome's */
+    .one_each = 0.05, /* from one object a command: every such command leaks */
     .error_confidence = 0.9,
     .most_confidence = 0.999, /* nothing is certain */
 };
 
-GArray *command_times(const struct capture *capture) {
+GArray *command_times(const struct capture *capture)
+{
     GArray *times = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     size_t commands = 0;
     for (guint i = 0; i < capture->events->len; i++)
-        commands += g_array_index(capture->events, struct event, i).record->type == LK_RECORD_COMMAND;
+        commands +=
+            g_array_index(capture->events, struct event, i).record->type == LK_RECORD_COMMAND;
     if ((double)commands < leak_limits.clock_commands)
         return times;
     size_t step = 1 + (size_t)((double)commands / leak_limits.clock_ticks), seen = 0;
@@ -62,7 +70,8 @@ GArray *command_times(const struct capture *capture) {
     return times;
 }
 
-bool births_are_spread(const double *births) {
+bool births_are_spread(const double *births)
+{
     double total = 0, occupied = 0;
     for (size_t i = 0; i + 1 < GROWTH_WINDOWS; i++) {
         total += births[i];
@@ -71,7 +80,8 @@ bool births_are_spread(const double *births) {
     return occupied >= leak_limits.occupied_ratio * expected_windows(total, GROWTH_WINDOWS - 1);
 }
 
-bool births_pile_up_late(const double *births) {
+bool births_pile_up_late(const double *births)
+{
     double mean = 0, last = births[GROWTH_WINDOWS - 1];
     for (size_t i = 0; i + 1 < GROWTH_WINDOWS; i++)
         mean += births[i] / (GROWTH_WINDOWS - 1);
@@ -79,7 +89,8 @@ bool births_pile_up_late(const double *births) {
 }
 
 void leak_add_growth(struct leak_candidate *leak, double slope, const double interval[2],
-                     double from_seconds, double to_seconds) {
+                     double from_seconds, double to_seconds)
+{
     double seconds = to_seconds - from_seconds;
     leak->grown_bytes += slope * seconds;
     leak->grown_interval[0] += interval[0] * seconds;
@@ -90,13 +101,16 @@ void leak_add_growth(struct leak_candidate *leak, double slope, const double int
 
 /* ---- One leak, one report ---- */
 
-static bool same_frame(const struct frame *a, const struct frame *b) {
+static bool same_frame(const struct frame *a, const struct frame *b)
+{
     return a->offset == b->offset && g_strcmp0(a->module, b->module) == 0 &&
            g_strcmp0(a->function, b->function) == 0;
 }
 
-/* Whether the inner stack was in a call that the outer one made: it ends in the outer one's frames. */
-static bool is_within(const struct stack *inner, const struct stack *outer) {
+/* Whether the inner stack was in a call that the outer one made: it ends in the outer one's frames.
+ */
+static bool is_within(const struct stack *inner, const struct stack *outer)
+{
     guint depth = outer->frames->len;
     if (depth == 0 || inner->frames->len < depth)
         return false;
@@ -109,7 +123,8 @@ static bool is_within(const struct stack *inner, const struct stack *outer) {
 }
 
 /* Blocks that the client library allocated for an object that leaks are said with the object. */
-static bool is_part_of_an_object(const struct leak_candidate *leak, GPtrArray *objects) {
+static bool is_part_of_an_object(const struct leak_candidate *leak, GPtrArray *objects)
+{
     for (guint i = 0; i < objects->len; i++) {
         const struct leak_candidate *object = g_ptr_array_index(objects, i);
         if (is_within(leak->stack, object->stack))
@@ -118,8 +133,10 @@ static bool is_part_of_an_object(const struct leak_candidate *leak, GPtrArray *o
     return false;
 }
 
-/* The heap's site; an object's own site, where nothing of the heap is known, stands for what is live alone. */
-static const struct site_report *site_of(struct report *report, const struct leak_candidate *leak) {
+/* The heap's site; an object's own site, where nothing of the heap is known, stands for what is
+ * live alone. */
+static const struct site_report *site_of(struct report *report, const struct leak_candidate *leak)
+{
     const double unknown = NAN;
     if (leak->kind == LK_LIVE_HEAP) {
         const struct site_report *known = heap_site(report, leak->identity);
@@ -139,7 +156,8 @@ static const struct site_report *site_of(struct report *report, const struct lea
     return site;
 }
 
-static const char *outcome_name(uint32_t outcome) {
+static const char *outcome_name(uint32_t outcome)
+{
     switch (outcome) {
     case LK_OUTCOME_HIT:
         return "hit";
@@ -152,7 +170,8 @@ static const char *outcome_name(uint32_t outcome) {
     }
 }
 
-static struct leak_report *publish(struct report *report, const struct leak_candidate *candidate) {
+static struct leak_report *publish(struct report *report, const struct leak_candidate *candidate)
+{
     struct leak_report *leak = report_alloc(report, sizeof(*leak));
     double seconds = candidate->to_seconds - candidate->from_seconds;
     leak->rule = candidate->rule;
@@ -175,7 +194,8 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
 }
 
 /* Surest first, then by how fast they grow. */
-static gint compare_candidates(gconstpointer a, gconstpointer b) {
+static gint compare_candidates(gconstpointer a, gconstpointer b)
+{
     const struct leak_candidate *x = *(struct leak_candidate *const *)a;
     const struct leak_candidate *y = *(struct leak_candidate *const *)b;
     bool x_sure = x->confidence_ratio >= leak_limits.error_confidence;
@@ -190,7 +210,8 @@ static gint compare_candidates(gconstpointer a, gconstpointer b) {
 }
 
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
-                const struct cache_model *model) {
+                const struct cache_model *model)
+{
     GPtrArray *objects = g_ptr_array_new(), *blocks = g_ptr_array_new();
     find_object_leaks(report, symbols, captures, model, objects);
     find_heap_leaks(report, symbols, captures, model, blocks);

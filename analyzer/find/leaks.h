@@ -1,4 +1,5 @@
-/* Private to the leak finders: thresholds, and what they hand on to leaks.c, which makes the report's leaks of it. */
+/* Private to the leak finders: thresholds, and what they hand on to leaks.c, which makes the
+ * report's leaks of it. */
 #ifndef LEAKEY_FIND_LEAKS_H
 #define LEAKEY_FIND_LEAKS_H
 
@@ -36,26 +37,29 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     struct estimate live;      /* of what leaks */
     struct estimate tagged;    /* of these, what belongs to that outcome on that template */
     double grown_bytes, grown_interval[2]; /* growth times its time, summed over the captures */
-    double first_seconds;      /* of the set's clock: when the first of what leaks was born */
+    double first_seconds;            /* of the set's clock: when the first of what leaks was born */
     double from_seconds, to_seconds; /* the span that growth was measured over */
     double confidence_ratio;
-    bool growing;              /* in any capture */
+    bool growing; /* in any capture */
     bool exact;
 };
 
-/* Each puts a `struct leak_candidate *` for what grows into `leaks`; they are the report's. `model` may be NULL. */
+/* Each puts a `struct leak_candidate *` for what grows into `leaks`; they are the report's. `model`
+ * may be NULL. */
 void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                        const struct cache_model *model, GPtrArray *leaks);
 void find_heap_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                      const struct cache_model *model, GPtrArray *leaks);
 
-/* Adds a capture's growth: bytes a second with their interval, over that span of the set's clock. */
+/* Adds a capture's growth: bytes a second with their interval, over that span of the set's clock.
+ */
 void leak_add_growth(struct leak_candidate *leak, double slope, const double interval[2],
                      double from_seconds, double to_seconds);
 
-/* Survivors' births by window (GROWTH_WINDOWS of equal work): whether they are in about as many windows as their number
- * lets expect, and whether the last window, where turnover leaves them, has far more than the others. The last one does
- * not count otherwise: what was born there may be in use. */
+/* Survivors' births by window (GROWTH_WINDOWS of equal work): whether they are in about as many
+ * windows as their number lets expect, and whether the last window, where turnover leaves them, has
+ * far more than the others. The last one does not count otherwise: what was born there may be in
+ * use. */
 bool births_are_spread(const double *births);
 bool births_pile_up_late(const double *births);
 
@@ -63,13 +67,15 @@ bool births_pile_up_late(const double *births);
 void leak_finding(struct report *report, const struct leak_candidate *candidate,
                   const struct leak_report *leak);
 
-/* The times of the commands that the ring still holds, thinned; an empty array when they are too few to measure work
- * by. */
+/* The times of the commands that the ring still holds, thinned; an empty array when they are too
+ * few to measure work by. */
 GArray *command_times(const struct capture *capture);
 
-/* Who a tag speaks of: a template's shown name (NULL none) and how many commands had that outcome on it, in all captures. */
+/* Who a tag speaks of: a template's shown name (NULL none) and how many commands had that outcome
+ * on it, in all captures. */
 struct tag_names;
-struct tag_names *tag_names_new(struct report *report, GPtrArray *captures, const struct cache_model *model);
+struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
+                                const struct cache_model *model);
 void tag_names_free(struct tag_names *names);
 const char *tag_template(const struct tag_names *names, guint capture_index, uint32_t tag);
 /* NAN for an outcome that is not a hit, miss or write. */

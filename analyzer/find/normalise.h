@@ -1,10 +1,11 @@
 /*
- * The normalisers: what may vary between two spellings of the same input, in one table. A new one is a row here, and,
- * if it leaves out a part, a rule in slot_normaliser.
+ * The normalisers: what may vary between two spellings of the same input, in one table. A new one
+ * is a row here, and, if it leaves out a part, a rule in slot_normaliser.
  *
- * Spellings (white space, case, order, ...) are features of a mask in model/inputs.h that fold. The others leave out a
- * part: clocks and nonces carry no meaning, so that little is asked before one believes that they can go; counters,
- * salts, versions and identifiers may well carry one, and go only when stored values say so.
+ * Spellings (white space, case, order, ...) are features of a mask in model/inputs.h that fold. The
+ * others leave out a part: clocks and nonces carry no meaning, so that little is asked before one
+ * believes that they can go; counters, salts, versions and identifiers may well carry one, and go
+ * only when stored values say so.
  */
 #ifndef LEAKEY_FIND_NORMALISE_H
 #define LEAKEY_FIND_NORMALISE_H
@@ -38,11 +39,11 @@ enum normaliser_kind {
 };
 
 struct normaliser_row {
-    const char *name;   /* as in reports */
+    const char *name; /* as in reports */
     enum normaliser_kind kind;
     enum feature feature; /* of a spelling; FEATURE_SLOTS for the others */
-    const char *varies; /* "the key holds %s", "the input also varies in %s" */
-    const char *cure;   /* what to do; %s is the field's name, for those that leave out a part */
+    const char *varies;   /* "the key holds %s", "the input also varies in %s" */
+    const char *cure;     /* what to do; %s is the field's name, for those that leave out a part */
 };
 
 extern const struct normaliser_row normalisers[NORMALISERS];

@@ -1,7 +1,7 @@
 /*
- * reply-leak and context-leak: redisReply and redisContext objects that nobody frees. Every one is counted, so a few are
- * enough, if they keep coming: not merely in flight (too young), not held from the start (births only early), not a
- * cache of replies that turns over (births only lately).
+ * reply-leak and context-leak: redisReply and redisContext objects that nobody frees. Every one is
+ * counted, so a few are enough, if they keep coming: not merely in flight (too young), not held
+ * from the start (births only early), not a cache of replies that turns over (births only lately).
  */
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,8 @@ struct run {
     double commands;
 };
 
-static void group_free(gpointer data) {
+static void group_free(gpointer data)
+{
     struct group *group = data;
     g_array_free(group->survivors, TRUE);
     g_free(group);
@@ -41,12 +42,14 @@ static void group_free(gpointer data) {
 
 /* ---- Grouping ---- */
 
-static bool speaks_of_a_key(uint32_t outcome) {
+static bool speaks_of_a_key(uint32_t outcome)
+{
     return outcome == LK_OUTCOME_HIT || outcome == LK_OUTCOME_MISS || outcome == LK_OUTCOME_WRITE;
 }
 
 static struct group *group_for(struct finder *finder, const struct run *run,
-                               const struct lk_live *entry) {
+                               const struct lk_live *entry)
+{
     bool reply = live_kind(entry) == LK_LIVE_REPLY;
     const struct stack *stack = symbols_stack(finder->symbols, run->capture, entry->site);
     const char *identity = stack_identity(finder->report, stack);
@@ -81,14 +84,16 @@ static struct group *group_for(struct finder *finder, const struct run *run,
 
 /* ---- One group in one run ---- */
 
-static gint compare_survivors(gconstpointer a, gconstpointer b) {
+static gint compare_survivors(gconstpointer a, gconstpointer b)
+{
     uint64_t x = ((const struct leak_survivor *)a)->time_ns;
     uint64_t y = ((const struct leak_survivor *)b)->time_ns;
     return (x > y) - (x < y);
 }
 
 /* Old enough that whoever would free it has had the time. */
-static bool is_old(const struct run *run, const struct leak_survivor *survivor, double share) {
+static bool is_old(const struct run *run, const struct leak_survivor *survivor, double share)
+{
     double age = (double)run->clock.end_ns - (double)survivor->time_ns;
     return 1 - share >= leak_limits.object_age_share &&
            (age / NS_PER_SECOND >= leak_limits.object_age_seconds ||
@@ -96,7 +101,8 @@ static bool is_old(const struct run *run, const struct leak_survivor *survivor, 
 }
 
 /* How sure it is that these survivors keep coming; 0 when they do not. */
-static double judge(const struct run *run, const GArray *survivors) {
+static double judge(const struct run *run, const GArray *survivors)
+{
     double births[GROWTH_WINDOWS] = {0}, old = 0, early = 0;
     double middle = (1 - leak_limits.object_age_share) / 2;
     for (guint i = 0; i < survivors->len; i++) {
@@ -109,17 +115,18 @@ static double judge(const struct run *run, const GArray *survivors) {
         }
     }
     if (old < leak_limits.object_least || !births_are_spread(births) ||
-        births_pile_up_late(births) ||
-        early < leak_limits.object_early_share * old ||
+        births_pile_up_late(births) || early < leak_limits.object_early_share * old ||
         old - early < leak_limits.object_late_share * old)
         return 0;
     return 1 - exp2(-(old - 1) / 2);
 }
 
-static void add_run(struct leak_candidate *leak, const struct run *run, GArray *survivors) {
+static void add_run(struct leak_candidate *leak, const struct run *run, GArray *survivors)
+{
     g_array_sort(survivors, compare_survivors);
     double confidence = judge(run, survivors);
-    double first = (double)g_array_index(survivors, struct leak_survivor, 0).time_ns / NS_PER_SECOND;
+    double first =
+        (double)g_array_index(survivors, struct leak_survivor, 0).time_ns / NS_PER_SECOND;
     double bytes = 0;
     for (guint i = 0; i < survivors->len; i++) {
         uint64_t size = g_array_index(survivors, struct leak_survivor, i).size;
@@ -143,11 +150,13 @@ static void add_run(struct leak_candidate *leak, const struct run *run, GArray *
 /* ---- All runs ---- */
 
 /* From the first command to the last, by the templates' whole-run marks. */
-static void bound_run(struct run *run) {
+static void bound_run(struct run *run)
+{
     const struct capture *capture = run->capture;
     run->clock.start_ns = UINT64_MAX;
     for (guint i = 0; i < capture->templates->len; i++) {
-        const struct lk_template *template = &g_array_index(capture->templates, struct lk_template, i);
+        const struct lk_template *template =
+            &g_array_index(capture->templates, struct lk_template, i);
         if (template->last_ns == 0)
             continue;
         run->clock.start_ns = MIN(run->clock.start_ns, template->first_ns);
@@ -161,17 +170,34 @@ static void bound_run(struct run *run) {
     }
 }
 
-static void read_capture(struct finder *finder, guint index) {
+/* Puts each object into its group. Objects of one site and tag are of one group, so that is found
+ * once. */
+static void collect_objects(struct finder *finder, const struct run *run)
+{
+    GHashTable *known = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    for (guint i = 0; i < run->capture->live->len; i++) {
+        const struct lk_live *entry = &g_array_index(run->capture->live, struct lk_live, i);
+        uint64_t kind = live_kind(entry),
+                 key = kind << 62 | (uint64_t)entry->site << 30 | entry->tag;
+        if (kind != LK_LIVE_REPLY && kind != LK_LIVE_CONTEXT)
+            continue;
+        struct group *group = g_hash_table_lookup(known, &key);
+        if (group == NULL) {
+            group = group_for(finder, run, entry);
+            g_hash_table_insert(known, g_memdup2(&key, sizeof(key)), group);
+        }
+        struct leak_survivor survivor = {entry->time_ns, entry->size, entry->tag};
+        g_array_append_val(group->survivors, survivor);
+    }
+    g_hash_table_destroy(known);
+}
+
+static void read_capture(struct finder *finder, guint index)
+{
     struct run run = {.capture = g_ptr_array_index(finder->captures, index), .index = index};
     GHashTableIter iterator;
     gpointer value;
-    for (guint i = 0; i < run.capture->live->len; i++) {
-        const struct lk_live *entry = &g_array_index(run.capture->live, struct lk_live, i);
-        if (live_kind(entry) != LK_LIVE_REPLY && live_kind(entry) != LK_LIVE_CONTEXT)
-            continue;
-        struct leak_survivor survivor = {entry->time_ns, entry->size, entry->tag};
-        g_array_append_val(group_for(finder, &run, entry)->survivors, survivor);
-    }
+    collect_objects(finder, &run);
     run.start_seconds = capture_start_seconds(run.capture, finder->captures);
     bound_run(&run);
     GArray *ticks = command_times(run.capture);
@@ -190,7 +216,8 @@ static void read_capture(struct finder *finder, guint index) {
 }
 
 /* Every command of that outcome left one behind: that is no accident. */
-static void weigh_ratio(struct leak_candidate *leak) {
+static void weigh_ratio(struct leak_candidate *leak)
+{
     double ratio = leak->live.count / leak->commands;
     if (leak->kind == LK_LIVE_REPLY && isfinite(ratio) && fabs(ratio - 1) < leak_limits.one_each)
         leak->confidence_ratio = (leak->confidence_ratio + 1) / 2;
@@ -199,7 +226,8 @@ static void weigh_ratio(struct leak_candidate *leak) {
 }
 
 void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
-                       const struct cache_model *model, GPtrArray *leaks) {
+                       const struct cache_model *model, GPtrArray *leaks)
+{
     struct finder finder = {.report = report, .symbols = symbols, .captures = captures};
     GHashTableIter iterator;
     gpointer value;

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCKS 50
+#define BLOCKS    50
 #define RESAMPLES 1000
 
 struct entry { /* of one identity, in the cured cache */
     int64_t expires_ns;
-    int64_t ttl_ns;   /* of the latest write; INT64_MAX none */
+    int64_t ttl_ns; /* of the latest write; INT64_MAX none */
     bool written, alive;
     bool used; /* read or written at all */
 };
@@ -20,30 +20,36 @@ struct cured {
     uint32_t template_index;
     struct entry *entries;
     size_t entry_count;
-    uint8_t *needed;     /* of each access: a write that still has to be made */
-    GArray *outcomes;    /* uint8_t of each read: hit or not */
+    uint8_t *needed;      /* of each access: a write that still has to be made */
+    GArray *outcomes;     /* uint8_t of each read: hit or not */
     int64_t recompute_ns; /* a typical one */
     double saved_seconds, saved_bytes;
 };
 
-static int64_t ttl_of(const struct cache_access *access, const struct entry *entry) {
+static int64_t ttl_of(const struct cache_access *access, const struct entry *entry)
+{
     if (access->ttl_ms == LK_TTL_UNKNOWN && entry->written)
         return entry->ttl_ns;
-    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000 ? access->ttl_ms * 1000000 : INT64_MAX;
+    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000 ? access->ttl_ms * 1000000
+                                                                       : INT64_MAX;
 }
 
-static int64_t later(int64_t time_ns, int64_t span_ns) {
+static int64_t later(int64_t time_ns, int64_t span_ns)
+{
     return span_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + span_ns;
 }
 
-static void write_entry(struct entry *entry, int64_t time_ns, int64_t ttl_ns) {
+static void write_entry(struct entry *entry, int64_t time_ns, int64_t ttl_ns)
+{
     entry->ttl_ns = ttl_ns;
     entry->expires_ns = later(time_ns, ttl_ns);
     entry->written = entry->alive = true;
 }
 
-static bool read_entry(struct cured *cured, struct entry *entry, const struct cache_access *access) {
-    bool there = entry->alive && entry->expires_ns > access->time_ns && access->cause != CAUSE_EVICTED;
+static bool read_entry(struct cured *cured, struct entry *entry, const struct cache_access *access)
+{
+    bool there =
+        entry->alive && entry->expires_ns > access->time_ns && access->cause != CAUSE_EVICTED;
 
     if (there)
         return true;
@@ -57,12 +63,14 @@ static bool read_entry(struct cured *cured, struct entry *entry, const struct ca
         write_entry(entry, access->time_ns, INT64_MAX);
         return true;
     }
-    /* The cured cache had not renewed it: it is computed here, where the real one had a later copy. */
+    /* The cured cache had not renewed it: it is computed here, where the real one had a later copy.
+     */
     write_entry(entry, access->time_ns + cured->recompute_ns, entry->ttl_ns);
     return false;
 }
 
-static void step_read(struct cured *cured, struct entry *entry, const struct cache_access *access) {
+static void step_read(struct cured *cured, struct entry *entry, const struct cache_access *access)
+{
     uint8_t hit = read_entry(cured, entry, access);
     double seconds = access_recompute_seconds(cured->model, access);
 
@@ -71,19 +79,23 @@ static void step_read(struct cured *cured, struct entry *entry, const struct cac
         cured->saved_seconds += seconds;
 }
 
-static void step_write(struct cured *cured, struct entry *entry, const struct cache_access *access, uint32_t index) {
+static void step_write(struct cured *cured, struct entry *entry, const struct cache_access *access,
+                       uint32_t index)
+{
     if (access->partner != CACHE_NONE && !cured->needed[index])
         cured->saved_bytes += (double)access->value_bytes;
     else
         write_entry(entry, access->time_ns, ttl_of(access, entry));
 }
 
-static void flush(struct cured *cured) {
+static void flush(struct cured *cured)
+{
     for (size_t i = 0; i < cured->entry_count; i++)
         cured->entries[i].alive = false;
 }
 
-static void step(struct cured *cured, uint32_t index) {
+static void step(struct cured *cured, uint32_t index)
+{
     const struct cache_access *access = model_access(cured->model, index);
     struct entry *entry;
 
@@ -108,7 +120,8 @@ static void step(struct cured *cured, uint32_t index) {
 
 /* ---- The interval ---- */
 
-static uint64_t next_random(uint64_t *state) { /* splitmix64; the same seed always: reports do not change by chance */
+static uint64_t next_random(uint64_t *state)
+{ /* splitmix64; the same seed always: reports do not change by chance */
     uint64_t z = *state += 0x9e3779b97f4a7c15ull;
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -116,13 +129,15 @@ static uint64_t next_random(uint64_t *state) { /* splitmix64; the same seed alwa
     return z ^ (z >> 31);
 }
 
-static int by_value(const void *a, const void *b) {
+static int by_value(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
 }
 
-static void bootstrap(const GArray *outcomes, double interval[2]) {
+static void bootstrap(const GArray *outcomes, double interval[2])
+{
     uint32_t blocks = MIN(BLOCKS, outcomes->len), hits[BLOCKS] = {0}, reads[BLOCKS] = {0};
     double ratios[RESAMPLES];
     uint64_t state = 1;
@@ -149,19 +164,23 @@ static void bootstrap(const GArray *outcomes, double interval[2]) {
     interval[1] = ratios[RESAMPLES - 1 - RESAMPLES / 40];
 }
 
-static void wilson(double ratio, double count, double interval[2]) {
+static void wilson(double ratio, double count, double interval[2])
+{
     double z2 = 1.96 * 1.96, centre = (ratio + z2 / (2 * count)) / (1 + z2 / count);
-    double half = 1.96 * sqrt(ratio * (1 - ratio) / count + z2 / (4 * count * count)) / (1 + z2 / count);
+    double half =
+        1.96 * sqrt(ratio * (1 - ratio) / count + z2 / (4 * count * count)) / (1 + z2 / count);
 
     interval[0] = MAX(0, centre - half);
     interval[1] = MIN(1, centre + half);
 }
 
-static void fill_ratio(const struct cured *cured, struct prediction *prediction) {
+static void fill_ratio(const struct cured *cured, struct prediction *prediction)
+{
     double booted[2], plain[2], hits = 0, reads = cured->outcomes->len;
 
     if (reads == 0) {
-        prediction->hit_ratio = prediction->hit_ratio_interval[0] = prediction->hit_ratio_interval[1] = NAN;
+        prediction->hit_ratio = prediction->hit_ratio_interval[0] =
+            prediction->hit_ratio_interval[1] = NAN;
         return;
     }
     for (guint i = 0; i < cured->outcomes->len; i++)
@@ -173,11 +192,13 @@ static void fill_ratio(const struct cured *cured, struct prediction *prediction)
     prediction->hit_ratio_interval[1] = MAX(MAX(booted[1], plain[1]), prediction->hit_ratio);
 }
 
-struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities, size_t identity_count,
-                                 uint32_t template_index) {
+struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities,
+                                 size_t identity_count, uint32_t template_index)
+{
     struct prediction *prediction = report_alloc(model->report, sizeof(*prediction));
     const struct cache_template *template = model_template(model, template_index);
-    struct cured cured = {.model = model, .identities = identities, .template_index = template_index};
+    struct cured cured = {
+        .model = model, .identities = identities, .template_index = template_index};
     double median = template->report->recompute_p50, scale = 1, keys = 0;
 
     cured.entries = g_new0(struct entry, identity_count + 1);

@@ -1,10 +1,11 @@
 /*
- * What a template's hit ratio would be if keys of the same input were one key: its reads replayed with every cure
- * applied. An entry is there from the write that the first miss led to until its TTL, a delete, or an eviction that was
- * seen; misses before that write stay misses; a miss that becomes a hit neither computes nor writes.
+ * What a template's hit ratio would be if keys of the same input were one key: its reads replayed
+ * with every cure applied. An entry is there from the write that the first miss led to until its
+ * TTL, a delete, or an eviction that was seen; misses before that write stay misses; a miss that
+ * becomes a hit neither computes nor writes.
  *
- * The interval is the wider, on each side, of Wilson's for the ratio and a bootstrap over 50 consecutive blocks of reads
- * (which feels that misses come in clusters); 95 %.
+ * The interval is the wider, on each side, of Wilson's for the ratio and a bootstrap over 50
+ * consecutive blocks of reads (which feels that misses come in clusters); 95 %.
  */
 #ifndef LEAKEY_FIND_PREDICT_H
 #define LEAKEY_FIND_PREDICT_H
@@ -12,7 +13,7 @@
 #include "model/cache.h"
 
 /* identities: of each key of the model; equal numbers are the same input. */
-struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities, size_t identity_count,
-                                 uint32_t template_index);
+struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities,
+                                 size_t identity_count, uint32_t template_index);
 
 #endif

@@ -1,17 +1,23 @@
-/* The slots of one template's inputs: which there are, what stands in them, and how that comes and goes over time. */
+/* The slots of one template's inputs: which there are, what stands in them, and how that comes and
+ * goes over time. */
 #include "find/cures.h"
 
 #include <string.h>
 
-#define SLOT_AGREEMENT 0.9 /* share of a slot's parts that must look alike */
+#define SLOT_AGREEMENT 0.9  /* share of a slot's parts that must look alike */
 #define SLOT_SHARE_MIN 0.01 /* of the keys that must have it */
-#define RISES_MIN 0.8      /* share of numbers that are larger than the one before, of a counter */
+#define RISES_MIN      0.8  /* share of numbers that are larger than the one before, of a counter */
 
-static const char *source_of(const struct cache_model *model, const struct cache_key *key, const struct part *part) {
-    return part->flags & PART_OF_KEY || key->input == CACHE_NONE ? key->text : model_input(model, key->input)->text;
+static const char *source_of(const struct cache_model *model, const struct cache_key *key,
+                             const struct part *part)
+{
+    return part->flags & PART_OF_KEY || key->input == CACHE_NONE
+               ? key->text
+               : model_input(model, key->input)->text;
 }
 
-static bool is_digest_length(const struct part *part) {
+static bool is_digest_length(const struct part *part)
+{
     static const uint32_t lengths[] = {32, 40, 56, 64, 96, 128};
 
     for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++)
@@ -21,7 +27,8 @@ static bool is_digest_length(const struct part *part) {
 }
 
 static void note_part(GArray *slots, struct map *known, const struct cache_model *model,
-                      const struct cache_key *key, const struct part *part) {
+                      const struct cache_key *key, const struct part *part)
+{
     bool added;
     uint32_t *index = map_put(known, part->slot, &added);
     struct slot *slot;
@@ -46,21 +53,25 @@ static void note_part(GArray *slots, struct map *known, const struct cache_model
     slot->digest_like |= is_digest_length(part);
 }
 
-/* What most of its parts look like; now this, now that (digits that happen to be a date): random. NORMALISER_NONE when
- * they are contents. */
-static enum normaliser settle_normaliser(struct slot *slot) {
+/* What most of its parts look like; now this, now that (digits that happen to be a date): random.
+ * NORMALISER_NONE when they are contents. */
+static enum normaliser settle_normaliser(struct slot *slot)
+{
     enum normaliser best = 0;
 
     for (unsigned n = 1; n < NORMALISERS; n++)
         if (slot->counts[n] > slot->counts[best])
             best = (enum normaliser)n;
-    slot->number = (double)slot->counts[NORMALISER_COUNTER] > (1 - SLOT_AGREEMENT) * (double)slot->total;
+    slot->number =
+        (double)slot->counts[NORMALISER_COUNTER] > (1 - SLOT_AGREEMENT) * (double)slot->total;
     if ((double)slot->counts[NORMALISER_NONE] > (1 - SLOT_AGREEMENT) * (double)slot->total)
         return NORMALISER_NONE;
-    return (double)slot->counts[best] >= SLOT_AGREEMENT * (double)slot->total ? best : NORMALISER_RANDOM;
+    return (double)slot->counts[best] >= SLOT_AGREEMENT * (double)slot->total ? best
+                                                                              : NORMALISER_RANDOM;
 }
 
-static gint by_total(gconstpointer a, gconstpointer b) {
+static gint by_total(gconstpointer a, gconstpointer b)
+{
     const struct slot *x = a, *y = b;
 
     if (x->total != y->total)
@@ -68,9 +79,11 @@ static gint by_total(gconstpointer a, gconstpointer b) {
     return (x->id > y->id) - (x->id < y->id);
 }
 
-void slots_find(struct cures *cures, const struct cache_model *model, const uint32_t *keys, size_t count) {
+void slots_find(struct cures *cures, const struct cache_model *model, const uint32_t *keys,
+                size_t count)
+{
     GArray *found = g_array_new(FALSE, FALSE, sizeof(struct slot));
-    struct map known = MAP_INIT;
+    struct map known = {0};
     struct parts *parts = parts_new();
 
     for (size_t i = 0; i < count; i++) {
@@ -100,7 +113,8 @@ void slots_find(struct cures *cures, const struct cache_model *model, const uint
     parts_free(parts);
 }
 
-static bool is_rounded(const char *text, uint32_t bytes) {
+static bool is_rounded(const char *text, uint32_t bytes)
+{
     uint64_t number = 0;
 
     if (bytes >= 10 && text[4] == '-' && text[7] == '-')
@@ -114,7 +128,8 @@ static bool is_rounded(const char *text, uint32_t bytes) {
 }
 
 /* By value, of decimal integers without leading zeros. */
-static bool is_larger(const char *text, uint32_t bytes, const char *than, uint32_t than_bytes) {
+static bool is_larger(const char *text, uint32_t bytes, const char *than, uint32_t than_bytes)
+{
     return bytes != than_bytes ? bytes > than_bytes : memcmp(text, than, bytes) > 0;
 }
 
@@ -123,24 +138,31 @@ struct latest { /* text in a slot */
     uint32_t bytes;
 };
 
-static void measure_text(struct slot *slot, struct latest *latest, const char *text, const struct part *part) {
+static void measure_text(struct slot *slot, struct latest *latest, const char *text,
+                         const struct part *part)
+{
     slot->rounded_ratio += part->token_class == LK_CLASS_TIMESTAMP && is_rounded(text, part->bytes);
     slot->rises_ratio += latest->text && is_larger(text, part->bytes, latest->text, latest->bytes);
     *latest = (struct latest){text, part->bytes};
 }
 
 /* What plain numbers are, by the way they go. */
-static void tell_numbers(struct slot *slot) {
+static void tell_numbers(struct slot *slot)
+{
     if (slot->normaliser != NORMALISER_COUNTER || slot->rises_ratio > RISES_MIN)
         return;
-    slot->normaliser = slot->distinct >= UNIQUE_MIN * (double)slot->total ? NORMALISER_RANDOM : NORMALISER_IDENTIFIER;
+    slot->normaliser = slot->distinct >= UNIQUE_MIN * (double)slot->total ? NORMALISER_RANDOM
+                                                                          : NORMALISER_IDENTIFIER;
 }
 
 /* How the texts of each slot come and go over time. */
-void slots_measure(struct cures *cures, const struct cache_model *model, const struct samples *samples) {
-    uint32_t between = CLAMP(samples->array->len / 32, 4, 32); /* answers come in another order than requests */
+void slots_measure(struct cures *cures, const struct cache_model *model,
+                   const struct samples *samples)
+{
+    uint32_t between =
+        CLAMP(samples->array->len / 32, 4, 32); /* answers come in another order than requests */
     struct latest latest[FEATURES] = {{NULL, 0}};
-    struct map last = MAP_INIT;
+    struct map last = {0};
 
     for (guint i = 0; i < samples->array->len; i++) {
         const struct sample *sample = &g_array_index(samples->array, struct sample, i);
@@ -159,7 +181,8 @@ void slots_measure(struct cures *cures, const struct cache_model *model, const s
             slot->distinct += added;
             slot->returns_ratio += !added && i - *seen > between;
             if (!key->hashed)
-                measure_text(slot, &latest[part->feature], source_of(model, key, part) + part->offset, part);
+                measure_text(slot, &latest[part->feature],
+                             source_of(model, key, part) + part->offset, part);
             *seen = i;
         }
     }

@@ -1,4 +1,5 @@
-/* What the tags of live entries say: the cache's templates and how often each outcome came up on them. */
+/* What the tags of live entries say: the cache's templates and how often each outcome came up on
+ * them. */
 #include <math.h>
 
 #include "find/leaks.h"
@@ -14,13 +15,16 @@ struct tag_names {
     GHashTable *counts; /* name -> struct outcome_counts */
 };
 
-static void names_free(gpointer names) {
+static void names_free(gpointer names)
+{
     g_ptr_array_free(names, TRUE);
 }
 
-/* As the cache's report calls it, where there is one, so that a leak and its template are found together. */
-static const char *name_of(struct report *report, const struct capture *capture, guint index, guint id,
-                           const struct cache_model *model) {
+/* As the cache's report calls it, where there is one, so that a leak and its template are found
+ * together. */
+static const char *name_of(struct report *report, const struct capture *capture, guint index,
+                           guint id, const struct cache_model *model)
+{
     const struct lk_template *template = &g_array_index(capture->templates, struct lk_template, id);
     if (id == 0 || template->text_bytes == 0)
         return NULL;
@@ -33,7 +37,9 @@ static const char *name_of(struct report *report, const struct capture *capture,
     return name;
 }
 
-static void add_counts(struct tag_names *names, const char *name, const struct lk_template *template) {
+static void add_counts(struct tag_names *names, const char *name,
+                       const struct lk_template *template)
+{
     struct outcome_counts *counts = g_hash_table_lookup(names->counts, name);
     if (counts == NULL) {
         counts = g_new0(struct outcome_counts, 1);
@@ -45,7 +51,8 @@ static void add_counts(struct tag_names *names, const char *name, const struct l
 }
 
 struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
-                                const struct cache_model *model) {
+                                const struct cache_model *model)
+{
     struct tag_names *names = g_new0(struct tag_names, 1);
     names->names = g_ptr_array_new_with_free_func(names_free);
     names->counts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -63,19 +70,22 @@ struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
     return names;
 }
 
-void tag_names_free(struct tag_names *names) {
+void tag_names_free(struct tag_names *names)
+{
     g_ptr_array_free(names->names, TRUE);
     g_hash_table_destroy(names->counts);
     g_free(names);
 }
 
-const char *tag_template(const struct tag_names *names, guint capture_index, uint32_t tag) {
+const char *tag_template(const struct tag_names *names, guint capture_index, uint32_t tag)
+{
     const GPtrArray *of_capture = g_ptr_array_index(names->names, capture_index);
     uint32_t id = LK_TAG_TEMPLATE(tag);
     return id < of_capture->len ? g_ptr_array_index(of_capture, id) : NULL;
 }
 
-double tag_commands(const struct tag_names *names, const char *template_name, uint32_t outcome) {
+double tag_commands(const struct tag_names *names, const char *template_name, uint32_t outcome)
+{
     const struct outcome_counts *counts =
         template_name == NULL ? NULL : g_hash_table_lookup(names->counts, template_name);
     if (counts == NULL)

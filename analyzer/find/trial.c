@@ -3,24 +3,28 @@
 
 #include <math.h>
 
-#define POPULAR_GROUPS 3   /* a value in more groups than that is a refusal, a default, an empty list */
+/* A value in more groups than that is a refusal, a default, an empty list. */
+#define POPULAR_GROUPS    3
 #define VOCABULARY_GROUPS 512
-#define PAIRS_MIN 3
+#define PAIRS_MIN         3
 
-struct labels { /* of each sample */
+struct labels {      /* of each sample */
     uint64_t *group; /* with the feature left out */
     uint64_t *finer; /* with it */
 };
 
-static uint64_t hash_sample(const struct sample *sample, uint64_t mask) {
+static uint64_t hash_sample(const struct sample *sample, uint64_t mask)
+{
     struct parts parts = {.array = sample->parts};
 
     parts.tail = parts_at(&parts, 0)->forms[0];
     return parts_hash(&parts, mask);
 }
 
-static struct labels labels_new(const struct samples *samples, uint64_t mask, unsigned feature) {
-    struct labels labels = {g_new(uint64_t, samples->array->len + 1), g_new(uint64_t, samples->array->len + 1)};
+static struct labels labels_new(const struct samples *samples, uint64_t mask, unsigned feature)
+{
+    struct labels labels = {g_new(uint64_t, samples->array->len + 1),
+                            g_new(uint64_t, samples->array->len + 1)};
 
     for (guint i = 0; i < samples->array->len; i++) {
         const struct sample *sample = &g_array_index(samples->array, struct sample, i);
@@ -32,8 +36,10 @@ static struct labels labels_new(const struct samples *samples, uint64_t mask, un
 }
 
 /* How many groups each value turns up in. */
-static void count_popularity(const struct samples *samples, const struct labels *labels, struct map *popularity) {
-    struct map seen = MAP_INIT;
+static void count_popularity(const struct samples *samples, const struct labels *labels,
+                             struct map *popularity)
+{
+    struct map seen = {0};
 
     for (guint i = 0; i < samples->array->len; i++) {
         uint64_t value = g_array_index(samples->array, struct sample, i).value;
@@ -48,8 +54,10 @@ static void count_popularity(const struct samples *samples, const struct labels 
     map_clear(&seen);
 }
 
-static void count_groups(const struct samples *samples, const struct labels *labels, struct trial *trial) {
-    struct map groups = MAP_INIT, finer = MAP_INIT, splits = MAP_INIT;
+static void count_groups(const struct samples *samples, const struct labels *labels,
+                         struct trial *trial)
+{
+    struct map groups = {0}, finer = {0}, splits = {0};
     double squares = 0, total = samples->array->len;
 
     for (guint i = 0; i < samples->array->len; i++) {
@@ -71,9 +79,12 @@ static void count_groups(const struct samples *samples, const struct labels *lab
     map_clear(&splits);
 }
 
-/* Pairs of neighbours in time: within a group, within its finer part, and (for chance) of different groups. */
-static void compare_values(const struct samples *samples, const struct labels *labels, struct trial *trial) {
-    struct map popularity = MAP_INIT, last_group = MAP_INIT, last_finer = MAP_INIT;
+/* Pairs of neighbours in time: within a group, within its finer part, and (for chance) of different
+ * groups. */
+static void compare_values(const struct samples *samples, const struct labels *labels,
+                           struct trial *trial)
+{
+    struct map popularity = {0}, last_group = {0}, last_finer = {0};
     uint64_t chances = 0, chance_agree = 0, before = 0, before_group = 0;
 
     count_popularity(samples, labels, &popularity);
@@ -87,11 +98,13 @@ static void compare_values(const struct samples *samples, const struct labels *l
         finer = map_put(&last_finer, labels->finer[i], NULL);
         if (*finer) {
             trial->same++;
-            trial->same_agree += value == g_array_index(samples->array, struct sample, *finer - 1).value;
+            trial->same_agree +=
+                value == g_array_index(samples->array, struct sample, *finer - 1).value;
         }
         if (*group && labels->finer[*group - 1] != labels->finer[i]) {
             trial->differ++;
-            trial->differ_agree += value == g_array_index(samples->array, struct sample, *group - 1).value;
+            trial->differ_agree +=
+                value == g_array_index(samples->array, struct sample, *group - 1).value;
         }
         if (before && before_group != labels->group[i]) {
             chances++;
@@ -107,7 +120,8 @@ static void compare_values(const struct samples *samples, const struct labels *l
     map_clear(&last_finer);
 }
 
-struct trial trial_run(const struct samples *samples, uint64_t mask, unsigned feature) {
+struct trial trial_run(const struct samples *samples, uint64_t mask, unsigned feature)
+{
     struct labels labels = labels_new(samples, mask, feature);
     struct trial trial = {0};
 
@@ -118,7 +132,8 @@ struct trial trial_run(const struct samples *samples, uint64_t mask, unsigned fe
     return trial;
 }
 
-double trial_follows(const struct samples *samples, const struct trial *trial) {
+double trial_follows(const struct samples *samples, const struct trial *trial)
+{
     double same = (double)(trial->same + samples->rewrites), differ = (double)trial->differ;
     double same_ratio, differ_ratio, pooled, error;
 
@@ -133,7 +148,8 @@ double trial_follows(const struct samples *samples, const struct trial *trial) {
     return error <= 0 || (same_ratio - differ_ratio) / error >= 2.3 ? same_ratio - differ_ratio : 0;
 }
 
-static bool tells(const struct part *part, uint64_t mask) {
+static bool tells(const struct part *part, uint64_t mask)
+{
     if (part->kind != PART_TOKEN || part->flags & PART_NAME ||
         (part->feature < FEATURES && mask & FEATURE_BIT(part->feature)))
         return false;
@@ -141,8 +157,9 @@ static bool tells(const struct part *part, uint64_t mask) {
            part->token_class == LK_CLASS_RANDOM || part->token_class == LK_CLASS_UUID;
 }
 
-uint32_t trial_vocabulary(const struct samples *samples, uint64_t mask) {
-    struct map groups = MAP_INIT, words = MAP_INIT, pairs = MAP_INIT;
+uint32_t trial_vocabulary(const struct samples *samples, uint64_t mask)
+{
+    struct map groups = {0}, words = {0}, pairs = {0};
     uint32_t different = 0;
 
     for (guint i = 0; i < samples->array->len && groups.used < VOCABULARY_GROUPS; i++) {

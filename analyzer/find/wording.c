@@ -6,29 +6,37 @@
 
 #define SHARE_SAID 0.01 /* what varies in fewer pairs is left to the table */
 
-static bool said(const struct variation *variation) {
+static bool said(const struct variation *variation)
+{
     return variation->share_ratio >= SHARE_SAID;
 }
 
 /* "a", "a and b", "a, b and c". */
-static void join(GString *out, const GPtrArray *words) {
+static void join(GString *out, const GPtrArray *words)
+{
     for (guint i = 0; i < words->len; i++)
-        g_string_append_printf(out, "%s%s", i == 0 ? "" : i + 1 < words->len ? ", " : " and ",
+        g_string_append_printf(out, "%s%s",
+                               i == 0               ? ""
+                               : i + 1 < words->len ? ", "
+                                                    : " and ",
                                (const char *)g_ptr_array_index(words, i));
 }
 
-static void add_once(GPtrArray *words, const char *word) {
+static void add_once(GPtrArray *words, const char *word)
+{
     for (guint i = 0; i < words->len; i++)
         if (strcmp(g_ptr_array_index(words, i), word) == 0)
             return;
     g_ptr_array_add(words, (gpointer)(uintptr_t)word);
 }
 
-static GPtrArray *varying_words(const struct duplicates *duplicates, bool spellings) {
+static GPtrArray *varying_words(const struct duplicates *duplicates, bool spellings)
+{
     GPtrArray *words = g_ptr_array_new();
 
     for (guint i = 0; i < duplicates->variations->len; i++) {
-        const struct variation *variation = &g_array_index(duplicates->variations, struct variation, i);
+        const struct variation *variation =
+            &g_array_index(duplicates->variations, struct variation, i);
         const struct normaliser_row *row = &normalisers[variation->normaliser];
 
         if (said(variation) && (row->kind == NORMALISER_SPELLS) == spellings)
@@ -37,7 +45,8 @@ static GPtrArray *varying_words(const struct duplicates *duplicates, bool spelli
     return words;
 }
 
-static void group_digits(GString *out, uint64_t number) {
+static void group_digits(GString *out, uint64_t number)
+{
     char digits[24];
     int length = g_snprintf(digits, sizeof(digits), "%" PRIu64, number);
 
@@ -45,7 +54,8 @@ static void group_digits(GString *out, uint64_t number) {
         g_string_append_printf(out, "%s%c", i > 0 && (length - i) % 3 == 0 ? "," : "", digits[i]);
 }
 
-const char *wording_message(struct report *report, const struct duplicates *duplicates) {
+const char *wording_message(struct report *report, const struct duplicates *duplicates)
+{
     GPtrArray *held = varying_words(duplicates, false), *spelled = varying_words(duplicates, true);
     GString *out = g_string_new(NULL);
     const char *result;
@@ -53,8 +63,9 @@ const char *wording_message(struct report *report, const struct duplicates *dupl
     group_digits(out, duplicates->template->report->causes.duplicate_input);
     g_string_append(out, " of ");
     group_digits(out, duplicates->template->report->misses);
-    g_string_append_printf(out, " misses on %s asked for an input that was already cached under another key: ",
-                           duplicates->template->report->name);
+    g_string_append_printf(
+        out, " misses on %s asked for an input that was already cached under another key: ",
+        duplicates->template->report->name);
     if (held->len) {
         g_string_append(out, "the key holds ");
         join(out, held);
@@ -73,7 +84,8 @@ const char *wording_message(struct report *report, const struct duplicates *dupl
 }
 
 /* "`ts`", "the timestamp" where it has no name. */
-static char *slot_name(const struct slot *slot) {
+static char *slot_name(const struct slot *slot)
+{
     const char *what = normalisers[slot->normaliser].varies;
 
     if (slot->name && !slot->of_key)
@@ -86,13 +98,15 @@ static char *slot_name(const struct slot *slot) {
 }
 
 /* Names of all slots that one kind of cure goes for: "drop `ts` and `request_id`". */
-static char *drop_step(const struct duplicates *duplicates, const char *cure) {
+static char *drop_step(const struct duplicates *duplicates, const char *cure)
+{
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     GString *joined = g_string_new(NULL), *step = g_string_new(NULL);
     const char *place = strstr(cure, "%s");
 
     for (guint i = 0; i < duplicates->variations->len; i++) {
-        const struct variation *variation = &g_array_index(duplicates->variations, struct variation, i);
+        const struct variation *variation =
+            &g_array_index(duplicates->variations, struct variation, i);
         const struct slot *slot = cures_slot(duplicates->cures, variation->feature);
 
         if (said(variation) && slot && strcmp(normalisers[slot->normaliser].cure, cure) == 0)
@@ -106,7 +120,8 @@ static char *drop_step(const struct duplicates *duplicates, const char *cure) {
     return g_string_free(step, step->len == 0);
 }
 
-static char *spelling_step(const struct variation *variation) {
+static char *spelling_step(const struct variation *variation)
+{
     GString *step = g_string_new(normalisers[variation->normaliser].cure);
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 
@@ -114,7 +129,8 @@ static char *spelling_step(const struct variation *variation) {
         (variation->normaliser == NORMALISER_CASE || variation->normaliser == NORMALISER_UNICODE ||
          variation->normaliser == NORMALISER_NUMBER_FORMAT)) {
         for (guint i = 0; i < variation->fields->len; i++)
-            g_ptr_array_add(names, g_strdup_printf("`%s`", (const char *)g_ptr_array_index(variation->fields, i)));
+            g_ptr_array_add(names, g_strdup_printf("`%s`", (const char *)g_ptr_array_index(
+                                                               variation->fields, i)));
         g_string_append(step, " in ");
         join(step, names);
     }
@@ -122,7 +138,8 @@ static char *spelling_step(const struct variation *variation) {
     return g_string_free(step, FALSE);
 }
 
-static GPtrArray *list_steps(const struct duplicates *duplicates) {
+static GPtrArray *list_steps(const struct duplicates *duplicates)
+{
     GPtrArray *steps = g_ptr_array_new_with_free_func(g_free);
 
     for (unsigned n = 0; n < NORMALISERS; n++) {
@@ -136,7 +153,8 @@ static GPtrArray *list_steps(const struct duplicates *duplicates) {
             g_ptr_array_add(steps, step);
     }
     for (guint i = 0; i < duplicates->variations->len; i++) {
-        const struct variation *variation = &g_array_index(duplicates->variations, struct variation, i);
+        const struct variation *variation =
+            &g_array_index(duplicates->variations, struct variation, i);
 
         if (said(variation) && normalisers[variation->normaliser].kind == NORMALISER_SPELLS)
             g_ptr_array_add(steps, spelling_step(variation));
@@ -144,7 +162,8 @@ static GPtrArray *list_steps(const struct duplicates *duplicates) {
     return steps;
 }
 
-const char *wording_remedy(struct report *report, const struct duplicates *duplicates) {
+const char *wording_remedy(struct report *report, const struct duplicates *duplicates)
+{
     GPtrArray *steps = list_steps(duplicates);
     GString *out = g_string_new(NULL);
     const char *result;

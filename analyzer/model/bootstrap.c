@@ -7,8 +7,9 @@
 
 #define REPLICATES    2000u
 #define SEED          0x6c65616b6579ull
-#define WINDOWS_LEAST 20u /* with anything in them */
-#define LAGS_QUIET    5u  /* lags in a row that must look like noise */
+#define WINDOWS_LEAST 20u   /* with anything in them */
+#define ROUNDING      1e-24 /* relative variance that is but rounding */
+#define LAGS_QUIET    5u    /* lags in a row that must look like noise */
 
 static double field(const struct window *window, size_t offset)
 {
@@ -93,9 +94,10 @@ size_t block_length(const double *series, size_t count)
     double mean = 0, most = MAX(ceil((double)count / 3), 1);
 
     for (size_t i = 0; i < count; i++)
-        mean += series[i] / (double)count;
+        mean += series[i];
+    mean /= (double)count;
     double variance = autocovariance(series, count, 0, mean), g = 0, density = variance;
-    if (!(variance > 0))
+    if (!(variance > ROUNDING * mean * mean))
         return 1;
     size_t bandwidth = MAX(2 * last_lag(series, count, mean, variance), 1);
     for (size_t lag = 1; lag <= bandwidth && lag < count; lag++) {

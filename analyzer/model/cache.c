@@ -13,20 +13,23 @@
 
 /* ---- Numbers of samples ---- */
 
-static gint by_value(gconstpointer a, gconstpointer b) {
+static gint by_value(gconstpointer a, gconstpointer b)
+{
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
 }
 
 /* Nearest rank; the samples must be sorted. */
-static double percentile(const GArray *samples, double ratio) {
+static double percentile(const GArray *samples, double ratio)
+{
     guint rank = (guint)ceil(ratio * samples->len);
 
     return samples->len ? g_array_index(samples, double, rank ? rank - 1 : 0) : NAN;
 }
 
-static double sum_of(const GArray *samples) {
+static double sum_of(const GArray *samples)
+{
     double sum = 0;
 
     for (guint i = 0; i < samples->len; i++)
@@ -35,7 +38,8 @@ static double sum_of(const GArray *samples) {
 }
 
 /* Within a bucket a duration is taken to be as likely anywhere on the logarithmic scale. */
-static double histogram_percentile(const uint64_t *buckets, double ratio) {
+static double histogram_percentile(const uint64_t *buckets, double ratio)
+{
     uint64_t total = 0, below = 0;
 
     for (unsigned b = 0; b < LK_HISTOGRAM_BUCKETS; b++)
@@ -63,7 +67,8 @@ struct key_detail { /* what is known of a key's latest write */
     bool written, read_since, lasts;
 };
 
-static struct details *details_new(const struct cache_model *model) {
+static struct details *details_new(const struct cache_model *model)
+{
     struct details *details = g_new0(struct details, model->templates->len);
 
     for (guint i = 0; i < model->templates->len; i++) {
@@ -73,7 +78,8 @@ static struct details *details_new(const struct cache_model *model) {
     return details;
 }
 
-static void details_free(const struct cache_model *model, struct details *details) {
+static void details_free(const struct cache_model *model, struct details *details)
+{
     for (guint i = 0; i < model->templates->len; i++) {
         g_array_free(details[i].recompute, TRUE);
         g_array_free(details[i].ttls, TRUE);
@@ -81,7 +87,9 @@ static void details_free(const struct cache_model *model, struct details *detail
     g_free(details);
 }
 
-static void note_ttl(struct details *details, struct key_detail *key, const struct cache_access *access) {
+static void note_ttl(struct details *details, struct key_detail *key,
+                     const struct cache_access *access)
+{
     double seconds = (double)access->ttl_ms / 1000;
 
     if (access->flags & ACCESS_WRITE && access->ttl_ms != LK_TTL_UNKNOWN) {
@@ -95,8 +103,9 @@ static void note_ttl(struct details *details, struct key_detail *key, const stru
         g_array_append_val(details->ttls, seconds);
 }
 
-static void note_access(const struct cache_model *model, struct details *details, struct key_detail *key,
-                        const struct cache_access *access) {
+static void note_access(const struct cache_model *model, struct details *details,
+                        struct key_detail *key, const struct cache_access *access)
+{
     double recompute = access_recompute_seconds(model, access);
 
     if (!isnan(recompute))
@@ -109,7 +118,8 @@ static void note_access(const struct cache_model *model, struct details *details
         note_ttl(details, key, access);
 }
 
-static void collect_details(const struct cache_model *model, struct details *details) {
+static void collect_details(const struct cache_model *model, struct details *details)
+{
     struct key_detail *keys = g_new0(struct key_detail, model->keys->len + 1);
 
     for (guint i = 0; i < model->accesses->len; i++) {
@@ -125,7 +135,8 @@ static void collect_details(const struct cache_model *model, struct details *det
     g_free(keys);
 }
 
-static void collect_latency(const struct cache_model *model, struct details *details) {
+static void collect_latency(const struct cache_model *model, struct details *details)
+{
     for (guint c = 0; c < model->captures->len; c++) {
         const struct capture *capture = g_ptr_array_index(model->captures, c);
         const uint32_t *map = g_array_index(model->template_maps, uint32_t *, c);
@@ -144,7 +155,8 @@ struct site_count {
     uint64_t count;
 };
 
-static gint by_count(gconstpointer a, gconstpointer b) {
+static gint by_count(gconstpointer a, gconstpointer b)
+{
     const struct site_count *x = a, *y = b;
 
     if (x->count != y->count)
@@ -154,7 +166,9 @@ static gint by_count(gconstpointer a, gconstpointer b) {
     return (x->site > y->site) - (x->site < y->site);
 }
 
-static void add_stacks(struct cache_model *model, const GArray *counts, GPtrArray *stacks, size_t limit) {
+static void add_stacks(struct cache_model *model, const GArray *counts, GPtrArray *stacks,
+                       size_t limit)
+{
     GHashTable *seen = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < counts->len && stacks->len < limit; i++) {
@@ -170,10 +184,11 @@ static void add_stacks(struct cache_model *model, const GArray *counts, GPtrArra
 }
 
 GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *accesses, size_t count,
-                                  size_t limit) {
+                                  size_t limit)
+{
     GPtrArray *stacks = report_pointers(model->report);
     GArray *counts = g_array_new(FALSE, FALSE, sizeof(struct site_count));
-    struct map sites = MAP_INIT;
+    struct map sites = {0};
 
     for (size_t i = 0; i < count && model->symbols; i++) {
         const struct cache_access *access = model_access(model, accesses[i]);
@@ -197,34 +212,47 @@ GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *acc
     return stacks;
 }
 
-static void fill_call_sites(struct cache_model *model) {
-    GArray **accesses = g_new(GArray *, model->templates->len);
+static void free_list(gpointer list)
+{
+    g_array_free(list, TRUE);
+}
+
+static void fill_call_sites(struct cache_model *model)
+{
+    GPtrArray *lists = g_ptr_array_new_with_free_func(free_list); /* each template's accesses */
 
     for (guint t = 0; t < model->templates->len; t++)
-        accesses[t] = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        g_ptr_array_add(lists, g_array_new(FALSE, FALSE, sizeof(uint32_t)));
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
+        GArray *list;
 
-        if (access->key != CACHE_NONE && access->flags & (ACCESS_READ | ACCESS_WRITE))
-            g_array_append_val(accesses[model_key(model, access->key)->template_index], i);
+        if (access->key == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)))
+            continue;
+        list = g_ptr_array_index(lists, model_key(model, access->key)->template_index);
+        g_array_append_val(list, i);
     }
     for (guint t = 0; t < model->templates->len; t++) {
+        const GArray *list = g_ptr_array_index(lists, t);
+
         model_template(model, t)->report->call_sites = cache_model_call_sites(
-            model, (const uint32_t *)(const void *)accesses[t]->data, accesses[t]->len, CALL_SITES_MAX);
-        g_array_free(accesses[t], TRUE);
+            model, (const uint32_t *)(const void *)list->data, list->len, CALL_SITES_MAX);
     }
-    g_free(accesses);
+    g_ptr_array_free(lists, TRUE);
 }
 
 /* ---- The report ---- */
 
-static void fill_template(const struct cache_model *model, uint32_t index, struct details *details) {
+static void fill_template(const struct cache_model *model, uint32_t index, struct details *details)
+{
     const struct cache_template *template = model_template(model, index);
     struct template_report *report = template->report;
-    double scale = template->ring_misses ? (double)report->misses / (double)template->ring_misses : 1;
+    double scale =
+        template->ring_misses ? (double)report->misses / (double)template->ring_misses : 1;
 
     report->distinct_inputs = NAN;
-    report->distinct_keys = model->complete ? template->key_count : templates_estimate_keys(model, index);
+    report->distinct_keys =
+        model->complete ? template->key_count : templates_estimate_keys(model, index);
     report->distinct_keys_error_ratio = model->complete ? 0 : SKETCH_ERROR_RATIO;
     report->never_read_keys = model->complete ? (double)details->never_read : NAN;
     if (model->complete)
@@ -241,7 +269,8 @@ static void fill_template(const struct cache_model *model, uint32_t index, struc
     report->latency_p99 = histogram_percentile(details->latency, 0.99);
 }
 
-static gint by_commands(gconstpointer a, gconstpointer b) {
+static gint by_commands(gconstpointer a, gconstpointer b)
+{
     const struct command_count *x = a, *y = b;
 
     if (x->count != y->count)
@@ -249,7 +278,8 @@ static gint by_commands(gconstpointer a, gconstpointer b) {
     return strcmp(x->verb, y->verb);
 }
 
-static void fill_commands(struct cache_model *model) {
+static void fill_commands(struct cache_model *model)
+{
     struct report *report = model->report;
     GHashTable *counts = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -264,11 +294,13 @@ static void fill_commands(struct cache_model *model) {
 
             if (!verb->calls)
                 continue;
-            count.verb = report_printf(report, "%.*s", (int)sizeof(verb->name), id ? verb->name : "other");
+            count.verb =
+                report_printf(report, "%.*s", (int)sizeof(verb->name), id ? verb->name : "other");
             known = g_hash_table_lookup(counts, count.verb);
             if (known) {
-                g_array_index(report->cache.commands, struct command_count, GPOINTER_TO_UINT(known) - 1).count +=
-                    verb->calls;
+                g_array_index(report->cache.commands, struct command_count,
+                              GPOINTER_TO_UINT(known) - 1)
+                    .count += verb->calls;
                 continue;
             }
             g_array_append_val(report->cache.commands, count);
@@ -280,8 +312,10 @@ static void fill_commands(struct cache_model *model) {
     g_array_sort(report->cache.commands, by_commands);
 }
 
-static gint by_misses(gconstpointer a, gconstpointer b) {
-    const struct template_report *x = *(struct template_report *const *)a, *y = *(struct template_report *const *)b;
+static gint by_misses(gconstpointer a, gconstpointer b)
+{
+    const struct template_report *x = *(struct template_report *const *)a,
+                                 *y = *(struct template_report *const *)b;
 
     if (x->misses != y->misses)
         return x->misses < y->misses ? 1 : -1;
@@ -292,7 +326,8 @@ static gint by_misses(gconstpointer a, gconstpointer b) {
     return strcmp(x->name, y->name);
 }
 
-static void fill_totals(struct cache_model *model) {
+static void fill_totals(struct cache_model *model)
+{
     struct cache_report *cache = &model->report->cache;
     uint32_t keys = 0;
 
@@ -317,7 +352,8 @@ static void fill_totals(struct cache_model *model) {
     cache->present = cache->commands->len > 0 || cache->templates->len > 0;
 }
 
-static void find_causes(struct cache_model *model) {
+static void find_causes(struct cache_model *model)
+{
     struct replay replay = replay_new(model);
 
     for (guint i = 0; i < model->accesses->len; i++)
@@ -326,7 +362,9 @@ static void find_causes(struct cache_model *model) {
     cache_model_publish_causes(model);
 }
 
-struct cache_model *cache_model_new(struct report *report, struct symbols *symbols, GPtrArray *captures) {
+struct cache_model *cache_model_new(struct report *report, struct symbols *symbols,
+                                    GPtrArray *captures)
+{
     struct cache_model *model = g_new0(struct cache_model, 1);
     struct details *details;
 
@@ -355,7 +393,8 @@ struct cache_model *cache_model_new(struct report *report, struct symbols *symbo
     return model;
 }
 
-void cache_model_free(struct cache_model *model) {
+void cache_model_free(struct cache_model *model)
+{
     if (!model)
         return;
     for (guint c = 0; c < model->template_maps->len; c++)
@@ -370,7 +409,9 @@ void cache_model_free(struct cache_model *model) {
 }
 
 void cache_model_each_command(const struct cache_model *model,
-                              void (*each)(const struct cache_command *command, void *context), void *context) {
+                              void (*each)(const struct cache_command *command, void *context),
+                              void *context)
+{
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
         struct cache_command command = {.seconds = (double)access->time_ns / 1e9,
@@ -378,12 +419,14 @@ void cache_model_each_command(const struct cache_model *model,
                                         .hit = access->flags & ACCESS_HIT,
                                         .miss = access_is_miss(access),
                                         .write = access->flags & ACCESS_WRITE,
-                                        .recompute_seconds = access_recompute_seconds(model, access),
+                                        .recompute_seconds =
+                                            access_recompute_seconds(model, access),
                                         .value_bytes = access->value_bytes};
 
         if (access->key == CACHE_NONE)
             continue;
-        command.template_report = model_template(model, model_key(model, access->key)->template_index)->report;
+        command.template_report =
+            model_template(model, model_key(model, access->key)->template_index)->report;
         each(&command, context);
     }
 }

@@ -1,13 +1,14 @@
 /*
- * What happened in the cache: every command on a key that the captures hold, in the order of issue, with its answer, the
- * key's life before it, and the write that a miss led to. Captures are merged by time; keys of different servers and
- * databases are different keys.
+ * What happened in the cache: every command on a key that the captures hold, in the order of issue,
+ * with its answer, the key's life before it, and the write that a miss led to. Captures are merged
+ * by time; keys of different servers and databases are different keys.
  *
- * Memory is a few dozen bytes a command that the rings still hold, and the texts stay where the captures have them: the
- * captures must outlive the model.
+ * Memory is a few dozen bytes a command that the rings still hold, and the texts stay where the
+ * captures have them: the captures must outlive the model.
  *
- * Times are nanoseconds since the first capture's start. A write counts from its issue. Whole-run counts come from the
- * captures' tables; what needs the single commands (causes, TTLs, recompute times) from the rings.
+ * Times are nanoseconds since the first capture's start. A write counts from its issue. Whole-run
+ * counts come from the captures' tables; what needs the single commands (causes, TTLs, recompute
+ * times) from the rings.
  */
 #ifndef LEAKEY_MODEL_CACHE_H
 #define LEAKEY_MODEL_CACHE_H
@@ -22,31 +23,33 @@
 struct cache_command {
     double seconds; /* since the first capture's start */
     bool read, hit, miss, write;
-    double recompute_seconds; /* of a miss that was written later: from its issue to the write's; else NAN */
+    double recompute_seconds; /* of a miss that was written later: from its issue to the write's;
+                                 else NAN */
     uint64_t value_bytes;     /* of a hit or a write */
     const struct template_report *template_report;
 };
 
-/* Calls `each` for every command on a key, in the order of issue. A read whose answer is not known is neither hit nor
- * miss, and an error is neither read nor write. */
+/* Calls `each` for every command on a key, in the order of issue. A read whose answer is not known
+ * is neither hit nor miss, and an error is neither read nor write. */
 void cache_model_each_command(const struct cache_model *model,
-                              void (*each)(const struct cache_command *command, void *context), void *context);
+                              void (*each)(const struct cache_command *command, void *context),
+                              void *context);
 
 /* ---- For the finders ---- */
 
 enum cache_cause { /* in the order of struct miss_causes */
-    CAUSE_FIRST_SEEN,
-    CAUSE_DUPLICATE_INPUT,
-    CAUSE_EXPIRED,
-    CAUSE_EVICTED,
-    CAUSE_DELETED,
-    CAUSE_CONCURRENT,
-    CAUSE_NOT_STORED,
-    CAUSES,
-    CAUSE_NONE = CAUSES, /* not a miss */
+                   CAUSE_FIRST_SEEN,
+                   CAUSE_DUPLICATE_INPUT,
+                   CAUSE_EXPIRED,
+                   CAUSE_EVICTED,
+                   CAUSE_DELETED,
+                   CAUSE_CONCURRENT,
+                   CAUSE_NOT_STORED,
+                   CAUSES,
+                   CAUSE_NONE = CAUSES, /* not a miss */
 };
 
-struct cache_input { /* what a digest in a key was computed from */
+struct cache_input {  /* what a digest in a key was computed from */
     const char *text; /* or, hash mode, struct lk_token_hash[] */
     uint64_t fingerprint, input_bytes;
     uint32_t text_bytes;
@@ -65,25 +68,26 @@ struct cache_key {
     bool binary;
 };
 
-enum access_flag { /* of one access; LK_COMMAND_* are the source */
-    ACCESS_READ = 1u << 0, /* an answered read: hit or miss */
-    ACCESS_HIT = 1u << 1,
-    ACCESS_WRITE = 1u << 2, /* an accepted write */
-    ACCESS_DELETE = 1u << 3,
-    ACCESS_EXPIRE = 1u << 4,
-    ACCESS_FLUSH = 1u << 5, /* `key` is CACHE_NONE: every key of its server and database */
-    ACCESS_ALL_DATABASES = 1u << 6,
+enum access_flag {                        /* of one access; LK_COMMAND_* are the source */
+                   ACCESS_READ = 1u << 0, /* an answered read: hit or miss */
+                   ACCESS_HIT = 1u << 1,
+                   ACCESS_WRITE = 1u << 2, /* an accepted write */
+                   ACCESS_DELETE = 1u << 3,
+                   ACCESS_EXPIRE = 1u << 4,
+                   ACCESS_FLUSH =
+                       1u << 5, /* `key` is CACHE_NONE: every key of its server and database */
+                   ACCESS_ALL_DATABASES = 1u << 6,
 };
 
-struct cache_access { /* one key of one command */
-    int64_t time_ns, reply_ns; /* reply_ns is INT64_MAX when no answer was seen */
+struct cache_access {                 /* one key of one command */
+    int64_t time_ns, reply_ns;        /* reply_ns is INT64_MAX when no answer was seen */
     uint64_t value_hash, value_bytes; /* of a write */
-    int64_t ttl_ms;            /* of a write or EXPIRE; LK_TTL_* */
-    uint64_t sequence;         /* on the connection */
+    int64_t ttl_ms;                   /* of a write or EXPIRE; LK_TTL_* */
+    uint64_t sequence;                /* on the connection */
     uint32_t key;
-    uint32_t capture;          /* index */
+    uint32_t capture; /* index */
     uint32_t connection, thread, site;
-    uint32_t partner;          /* a miss: the write it led to; a write: its (latest) miss; CACHE_NONE */
+    uint32_t partner; /* a miss: the write it led to; a write: its (latest) miss; CACHE_NONE */
     uint32_t server, database;
     uint16_t key_index;
     uint8_t flags; /* enum access_flag */
@@ -95,26 +99,30 @@ struct cache_template {
     uint64_t ring_reads, ring_misses;
     uint64_t causes[CAUSES]; /* of the misses that the ring holds */
     uint32_t key_count;      /* distinct keys read or written that the ring holds */
-    uint64_t ttl_writes, lasting_writes; /* writes that the ring holds: with an expiry, and without */
-    double miss_allocated_bytes; /* heap bytes allocated after a miss, until the thread's next command; an estimate */
+    uint64_t ttl_writes,
+        lasting_writes;          /* writes that the ring holds: with an expiry, and without */
+    double miss_allocated_bytes; /* heap bytes allocated after a miss, until the thread's next
+                                    command; an estimate */
 };
 
 struct cache_model {
     struct report *report;
     struct symbols *symbols; /* NULL: no call sites */
     GPtrArray *captures;
-    GArray *accesses;  /* struct cache_access, by time of issue; order on a connection kept */
-    GArray *keys;      /* struct cache_key */
-    GArray *inputs;    /* struct cache_input */
-    GArray *templates; /* struct cache_template; [0] is what the shim had no room to tell apart */
+    GArray *accesses;   /* struct cache_access, by time of issue; order on a connection kept */
+    GArray *keys;       /* struct cache_key */
+    GArray *inputs;     /* struct cache_input */
+    GArray *templates;  /* struct cache_template; [0] is what the shim had no room to tell apart */
     GPtrArray *servers; /* of char *: peers */
-    GArray *template_maps; /* of uint32_t *: for each capture, its template id -> index in `templates` */
-    int64_t end_ns;    /* when the last capture ended */
-    bool complete;     /* the rings hold every command: nothing overwritten, dropped or damaged */
+    GArray *template_maps; /* of uint32_t *: for each capture, its template id -> index in
+                              `templates` */
+    int64_t end_ns;        /* when the last capture ended */
+    bool complete; /* the rings hold every command: nothing overwritten, dropped or damaged */
 };
 
-/* The life of keys, replayed. Call replay_step for every access in order; state says how things stood just before the
- * access, and the cause of the miss, if it is one (duplicate inputs are not known here). */
+/* The life of keys, replayed. Call replay_step for every access in order; state says how things
+ * stood just before the access, and the cause of the miss, if it is one (duplicate inputs are not
+ * known here). */
 struct key_life {
     int64_t expires_ns; /* INT64_MAX never */
     bool written;       /* ever, or known by a hit */
@@ -125,11 +133,11 @@ struct key_life {
 
 struct key_state {
     struct key_life life;
-    struct key_life before;  /* before the latest write, for reads that overtake it */
-    int64_t settled_ns;      /* when the latest write was answered */
+    struct key_life before; /* before the latest write, for reads that overtake it */
+    int64_t settled_ns;     /* when the latest write was answered */
     uint32_t write_connection;
-    bool missed;             /* before it was first written */
-    bool awaited;            /* one of these misses led to a write */
+    bool missed;  /* before it was first written */
+    bool awaited; /* one of these misses led to a write */
 };
 
 struct replay {
@@ -146,29 +154,36 @@ bool key_alive(const struct key_state *state, int64_t time_ns);
 /* Seconds from a miss to its write; NAN for anything else. */
 double access_recompute_seconds(const struct cache_model *model, const struct cache_access *access);
 
-/* Brings report->cache's causes into line with the accesses' causes; scales where the ring lost events. */
+/* Brings report->cache's causes into line with the accesses' causes; scales where the ring lost
+ * events. */
 void cache_model_publish_causes(struct cache_model *model);
 
 /* The stacks that issued most of these accesses, commonest first, at most `limit`. */
-GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *accesses, size_t count, size_t limit);
+GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *accesses, size_t count,
+                                  size_t limit);
 
-static inline struct cache_access *model_access(const struct cache_model *model, uint32_t index) {
+static inline struct cache_access *model_access(const struct cache_model *model, uint32_t index)
+{
     return &g_array_index(model->accesses, struct cache_access, index);
 }
 
-static inline struct cache_key *model_key(const struct cache_model *model, uint32_t index) {
+static inline struct cache_key *model_key(const struct cache_model *model, uint32_t index)
+{
     return &g_array_index(model->keys, struct cache_key, index);
 }
 
-static inline struct cache_template *model_template(const struct cache_model *model, uint32_t index) {
+static inline struct cache_template *model_template(const struct cache_model *model, uint32_t index)
+{
     return &g_array_index(model->templates, struct cache_template, index);
 }
 
-static inline struct cache_input *model_input(const struct cache_model *model, uint32_t index) {
+static inline struct cache_input *model_input(const struct cache_model *model, uint32_t index)
+{
     return &g_array_index(model->inputs, struct cache_input, index);
 }
 
-static inline bool access_is_miss(const struct cache_access *access) {
+static inline bool access_is_miss(const struct cache_access *access)
+{
     return (access->flags & (ACCESS_READ | ACCESS_HIT)) == ACCESS_READ;
 }
 

@@ -1,15 +1,17 @@
 /* What a tree of parts hashes to when some spellings and slots are left out of account. */
 #include "model/inputs.h"
 
-#define SEED 0x6c65616b6579ull
-#define SPACE 0x20ull
+#define SEED    0x6c65616b6579ull
+#define SPACE   0x20ull
 #define DROPPED 0x1dull
 
-static bool masks(uint64_t mask, unsigned feature) {
+static bool masks(uint64_t mask, unsigned feature)
+{
     return feature < FEATURES && mask & FEATURE_BIT(feature);
 }
 
-unsigned part_form(const struct part *part, uint64_t mask) {
+unsigned part_form(const struct part *part, uint64_t mask)
+{
     bool number = part->token_class == LK_CLASS_NUMBER || part->token_class == LK_CLASS_FLOAT;
     unsigned form = masks(mask, FEATURE_UNICODE) ? FORM_COMPOSED : 0;
 
@@ -18,15 +20,17 @@ unsigned part_form(const struct part *part, uint64_t mask) {
     return form | (masks(mask, number ? FEATURE_NUMBER_FORMAT : FEATURE_CASE) ? FORM_FOLDED : 0);
 }
 
-static uint64_t hash_token(const struct part *part, uint64_t mask) {
+static uint64_t hash_token(const struct part *part, uint64_t mask)
+{
     if (masks(mask, part->feature))
         return DROPPED;
     return part->forms[part_form(part, mask)];
 }
 
-/* White space in layout counts for nothing, at either end of a text or beside a delimiter neither, and elsewhere as one
- * blank. */
-static uint64_t hash_sequence(const struct parts *parts, uint32_t index, uint64_t mask) {
+/* White space in layout counts for nothing, at either end of a text or beside a delimiter neither,
+ * and elsewhere as one blank. */
+static uint64_t hash_sequence(const struct parts *parts, uint32_t index, uint64_t mask)
+{
     const struct part *group = parts_at(parts, index);
     uint64_t hash = hash_mix(SEED, group->flags & PART_STRING);
     bool collapse = masks(mask, FEATURE_WHITESPACE), begun = false, blank = false;
@@ -48,7 +52,8 @@ static uint64_t hash_sequence(const struct parts *parts, uint32_t index, uint64_
 }
 
 /* Without order: the sum of the members' hashes, which mix well. */
-static uint64_t hash_set(const struct parts *parts, uint32_t index, uint64_t mask) {
+static uint64_t hash_set(const struct parts *parts, uint32_t index, uint64_t mask)
+{
     const struct part *group = parts_at(parts, index);
     bool collapse = masks(mask, FEATURE_WHITESPACE), ordered = !masks(mask, FEATURE_ORDER);
     uint64_t sum = 0, hash = SEED + 1, count = 0;
@@ -67,7 +72,8 @@ static uint64_t hash_set(const struct parts *parts, uint32_t index, uint64_t mas
     return ordered ? hash : hash_mix(sum, count);
 }
 
-uint64_t parts_hash_at(const struct parts *parts, uint32_t index, uint64_t mask) {
+uint64_t parts_hash_at(const struct parts *parts, uint32_t index, uint64_t mask)
+{
     switch (parts_at(parts, index)->kind) {
     case PART_SEQUENCE:
         return hash_sequence(parts, index, mask);
@@ -78,7 +84,8 @@ uint64_t parts_hash_at(const struct parts *parts, uint32_t index, uint64_t mask)
     }
 }
 
-uint64_t parts_hash(const struct parts *parts, uint64_t mask) {
+uint64_t parts_hash(const struct parts *parts, uint64_t mask)
+{
     uint64_t hash = parts_hash_at(parts, 0, mask);
 
     return masks(mask, FEATURE_TAIL) ? hash : hash_mix(hash, parts->tail);

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* Shares `total` out in the proportion of `weights`, whole numbers that add up: the largest remainders get the rest. */
-static void share_out(uint64_t total, const uint64_t weights[CAUSES], uint64_t shares[CAUSES]) {
+/* Shares `total` out in the proportion of `weights`, whole numbers that add up: the largest
+ * remainders get the rest. */
+static void share_out(uint64_t total, const uint64_t weights[CAUSES], uint64_t shares[CAUSES])
+{
     double remainders[CAUSES];
     uint64_t weight = 0, given = 0;
 
@@ -29,7 +31,8 @@ static void share_out(uint64_t total, const uint64_t weights[CAUSES], uint64_t s
     }
 }
 
-static void count_causes(struct cache_model *model, uint64_t all[CAUSES]) {
+static void count_causes(struct cache_model *model, uint64_t all[CAUSES])
+{
     for (guint t = 0; t < model->templates->len; t++)
         memset(model_template(model, t)->causes, 0, sizeof(model_template(model, t)->causes));
     for (guint i = 0; i < model->accesses->len; i++) {
@@ -37,12 +40,14 @@ static void count_causes(struct cache_model *model, uint64_t all[CAUSES]) {
 
         if (access->cause >= CAUSES)
             continue;
-        model_template(model, model_key(model, access->key)->template_index)->causes[access->cause]++;
+        model_template(model, model_key(model, access->key)->template_index)
+            ->causes[access->cause]++;
         all[access->cause]++;
     }
 }
 
-static void put_causes(struct miss_causes *causes, const uint64_t counts[CAUSES]) {
+static void put_causes(struct miss_causes *causes, const uint64_t counts[CAUSES])
+{
     *causes = (struct miss_causes){.first_seen = counts[CAUSE_FIRST_SEEN],
                                    .duplicate_input = counts[CAUSE_DUPLICATE_INPUT],
                                    .expired = counts[CAUSE_EXPIRED],
@@ -52,7 +57,8 @@ static void put_causes(struct miss_causes *causes, const uint64_t counts[CAUSES]
                                    .not_stored = counts[CAUSE_NOT_STORED]};
 }
 
-void cache_model_publish_causes(struct cache_model *model) {
+void cache_model_publish_causes(struct cache_model *model)
+{
     struct cache_report *cache = &model->report->cache;
     static const uint64_t unknown[CAUSES] = {[CAUSE_FIRST_SEEN] = 1};
     uint64_t all[CAUSES] = {0}, total[CAUSES] = {0}, seen = 0;

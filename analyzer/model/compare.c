@@ -1,15 +1,13 @@
-/* The metrics of a comparison as one table, and what became of the findings. */
+/* The metrics of a comparison as one table, and its verdict. */
 #include "model/compare.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "model/bootstrap.h"
-#include "model/model.h"
 
 #define Z_95          1.959964
 #define READS_LEAST   50   /* on each side, to speak of a hit ratio */
-#define UNEQUAL_RATIO 1.25 /* reads of the longer run to the shorter's */
+#define UNEQUAL_RATIO 1.25 /* of lengths, or of paces */
 
 #define FIELD(name) offsetof(struct window, name)
 
@@ -139,109 +137,102 @@ static double leaked_per_second(const struct report *report, const struct summar
  * A change counts when it is more than margin_ratio of what was before, and more than `least`.
  * Windows within a run tell nothing of what varies from run to run (the machine's load, where the
  * allocator happened to put things), so margins are as wide as two runs of one program were seen to
- * differ: little for what the requests decide, more for levels of memory, most for times.
+ * differ: little for what the requests decide, most for times and for levels of memory.
  */
+enum metric_flag {
+    MORE_IS_BETTER = 1u << 0,
+    AGES = 1u << 1,  /* depends on how long the cache has run */
+    PACED = 1u << 2, /* depends on how fast the machine was: times, and how much is alive at once */
+    BY_TIME = 1u << 3, /* only for services without reads */
+};
+
 static const struct metric_row {
     const char *name, *label;
-    enum quantity quantity;
-    struct statistic statistic;
     double (*value)(const struct report *report, const struct summary *summary);
+    struct statistic statistic;
+    enum quantity quantity;
+    unsigned flags; /* enum metric_flag */
     double margin_ratio, least;
-    bool more_is_better;
-    bool ages;    /* depends on how long the cache has run */
-    bool by_time; /* only for services without reads */
 } rows[] = {
     {"hit_ratio",
      "hit ratio",
-     QUANTITY_RATIO,
-     {FIELD(hits), FIELD(reads)},
      hit_ratio,
+     {FIELD(hits), FIELD(reads)},
+     QUANTITY_RATIO,
+     MORE_IS_BETTER | AGES,
      0.01,
-     0.01,
-     true,
-     true,
-     false},
+     0.01},
     {"recompute_seconds_per_read",
      "recompute per read",
-     QUANTITY_SECONDS,
-     {FIELD(recompute_seconds), FIELD(reads)},
      recompute_per_read,
+     {FIELD(recompute_seconds), FIELD(reads)},
+     QUANTITY_SECONDS,
+     AGES | PACED,
      0.25,
-     1e-6,
-     false,
-     true,
-     false},
+     1e-6},
     {"distinct_keys_per_read",
      "keys per read",
-     QUANTITY_COUNT,
-     {FIELD(new_keys), FIELD(reads)},
      keys_per_read,
+     {FIELD(new_keys), FIELD(reads)},
+     QUANTITY_COUNT,
+     AGES,
      0.02,
-     0.005,
-     false,
-     true,
-     false},
+     0.005},
     {"allocated_bytes_per_read",
      "allocated per read",
-     QUANTITY_BYTES,
-     {FIELD(allocated_bytes), FIELD(reads)},
      allocated_per_read,
+     {FIELD(allocated_bytes), FIELD(reads)},
+     QUANTITY_BYTES,
+     0,
      0.05,
-     16,
-     false,
-     false,
-     false},
+     16},
     {"leaked_bytes_per_read",
      "leaked per read",
-     QUANTITY_BYTES,
-     {FIELD(leaked_bytes), FIELD(reads)},
      leaked_per_read,
+     {FIELD(leaked_bytes), FIELD(reads)},
+     QUANTITY_BYTES,
+     0,
      0.05,
-     1,
-     false,
-     false,
-     false},
+     1},
     {"mean_live_bytes",
      "live memory, mean",
-     QUANTITY_BYTES,
-     {FIELD(live_bytes), STATISTIC_WINDOWS},
      mean_live,
-     0.1,
-     65536,
-     false,
-     false,
-     false},
+     {FIELD(live_bytes), STATISTIC_WINDOWS},
+     QUANTITY_BYTES,
+     PACED,
+     0.25,
+     65536},
     {"peak_live_bytes",
      "live memory, peak",
-     QUANTITY_BYTES,
-     {FIELD(max_live_bytes), STATISTIC_HIGHEST},
      peak_live,
-     0.1,
-     65536,
-     false,
-     false,
-     false},
+     {FIELD(max_live_bytes), STATISTIC_HIGHEST},
+     QUANTITY_BYTES,
+     PACED,
+     0.25,
+     65536},
     {"allocated_bytes_per_second",
      "allocated per s",
-     QUANTITY_BYTES,
-     {FIELD(allocated_bytes), FIELD(width_seconds)},
      allocated_per_second,
-     0.1,
-     1024,
-     false,
-     false,
-     true},
+     {FIELD(allocated_bytes), FIELD(width_seconds)},
+     QUANTITY_BYTES,
+     BY_TIME,
+     0.25,
+     1024},
     {"leaked_bytes_per_second",
      "leaked per s",
-     QUANTITY_BYTES,
-     {FIELD(leaked_bytes), FIELD(width_seconds)},
      leaked_per_second,
-     0.1,
-     16,
-     false,
-     false,
-     true},
+     {FIELD(leaked_bytes), FIELD(width_seconds)},
+     QUANTITY_BYTES,
+     BY_TIME,
+     0.25,
+     16},
 };
+
+static double value_in(const struct metric_row *row, const GArray *windows)
+{
+    return statistic_value(&row->statistic, (const struct window *)(const void *)windows->data,
+                           windows->len);
+}
 
 /* How many windows from the start hold that many reads. */
 static size_t windows_for_reads(const GArray *windows, double reads)
@@ -263,16 +254,27 @@ static double reads_in(const GArray *windows)
     return reads;
 }
 
-/* The difference over the first reads of both, as many as the shorter has. */
-static double difference_at_equal_reads(const struct metric_row *row, const GArray *before,
-                                        const GArray *after)
+static GArray *first_windows(const GArray *windows, double reads)
 {
-    double reads = MIN(reads_in(before), reads_in(after));
+    GArray *first = g_array_new(FALSE, FALSE, sizeof(struct window));
 
-    return statistic_value(&row->statistic, (const struct window *)(const void *)after->data,
-                           windows_for_reads(after, reads)) -
-           statistic_value(&row->statistic, (const struct window *)(const void *)before->data,
-                           windows_for_reads(before, reads));
+    return g_array_append_vals(first, windows->data, (guint)windows_for_reads(windows, reads));
+}
+
+/* Whether the same change shows over the first reads of both, as many as the shorter has. Where
+ * those are too few windows for an interval, its size has to do. */
+static bool shows_at_equal_reads(const struct metric_row *row, const GArray *before,
+                                 const GArray *after, double difference, double margin)
+{
+    double reads = MIN(reads_in(before), reads_in(after)), interval[2];
+    GArray *a = first_windows(before, reads), *b = first_windows(after, reads);
+    double early = value_in(row, b) - value_in(row, a);
+
+    bootstrap_difference(&row->statistic, a, b, interval);
+    g_array_free(a, TRUE);
+    g_array_free(b, TRUE);
+    return fabs(early) > margin && (early > 0) == (difference > 0) &&
+           (isnan(interval[0]) || interval[0] > 0 || interval[1] < 0);
 }
 
 /* Newcombe's interval (1998, method 10): blocks of a handful of answers look surer than they are.
@@ -303,11 +305,7 @@ static void widen_by_counts(struct change *change, double before_count, double a
 static void place_interval(const struct metric_row *row, struct change *change,
                            const struct report *before, const struct report *after)
 {
-    double seen =
-        statistic_value(&row->statistic, (const struct window *)(const void *)after->windows->data,
-                        after->windows->len) -
-        statistic_value(&row->statistic, (const struct window *)(const void *)before->windows->data,
-                        before->windows->len);
+    double seen = value_in(row, after->windows) - value_in(row, before->windows);
 
     bootstrap_difference(&row->statistic, before->windows, after->windows, change->interval);
     for (int i = 0; i < 2; i++)
@@ -342,6 +340,17 @@ static void widen_by_sampling(struct change *change, const struct report *before
         difference + hypot(change->interval[1] - difference, Z_95 * sqrt(variance));
 }
 
+/* Where one recompute took longer in one run than in the other, the machine was (or the model is)
+ * slower: times are then compared as if it were not, and levels of memory not at all. */
+static bool shows_at_equal_pace(const struct change *change, const struct comparison *comparison,
+                                double margin)
+{
+    double adjusted = change->after / comparison->pace_ratio - change->before;
+
+    return change->quantity == QUANTITY_SECONDS && fabs(adjusted) > margin &&
+           (adjusted > 0) == (change->after > change->before);
+}
+
 static bool is_change(const struct metric_row *row, const struct change *change,
                       const struct comparison *comparison, const struct report *before,
                       const struct report *after)
@@ -351,10 +360,11 @@ static bool is_change(const struct metric_row *row, const struct change *change,
 
     if (!(fabs(difference) > margin) || !(change->interval[0] > 0 || change->interval[1] < 0))
         return false;
-    if (!row->ages || !comparison->unequal_lengths)
-        return true;
-    double early = difference_at_equal_reads(row, before->windows, after->windows);
-    return fabs(early) > margin && (early > 0) == (difference > 0);
+    if (row->flags & PACED && comparison->unequal_paces &&
+        !shows_at_equal_pace(change, comparison, margin))
+        return false;
+    return !(row->flags & AGES) || !comparison->unequal_lengths ||
+           shows_at_equal_reads(row, before->windows, after->windows, difference, margin);
 }
 
 static struct change compare_metric(const struct metric_row *row,
@@ -383,8 +393,9 @@ static struct change compare_metric(const struct metric_row *row,
     if (row->statistic.denominator >= STATISTIC_HIGHEST)
         widen_by_sampling(&change, before, after);
     if (is_change(row, &change, comparison, before, after))
-        change.verdict =
-            (change.after > change.before) == row->more_is_better ? VERDICT_BETTER : VERDICT_WORSE;
+        change.verdict = (change.after > change.before) == (bool)(row->flags & MORE_IS_BETTER)
+                             ? VERDICT_BETTER
+                             : VERDICT_WORSE;
     return change;
 }
 
@@ -394,107 +405,11 @@ static void compare_metrics(struct comparison *comparison, const struct report *
     bool reads = comparison->before.reads > 0 && comparison->after.reads > 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        if (rows[i].by_time && reads)
+        if (rows[i].flags & BY_TIME && reads)
             continue;
         struct change change = compare_metric(&rows[i], comparison, before, after);
         g_array_append_val(comparison->metrics, change);
     }
-}
-
-/* ---- Findings ---- */
-
-static const char *function_of(const struct stack *stack)
-{
-    const struct frame *frame = stack == NULL ? NULL : stack_culprit(stack);
-
-    return frame == NULL ? NULL : frame->function;
-}
-
-static struct comparison_item item_of_finding(const struct finding *finding)
-{
-    const struct stack *stack =
-        finding->leak != NULL && finding->leak->site != NULL ? finding->leak->site->stack
-        : finding->call_sites->len != 0 ? g_ptr_array_index(finding->call_sites, 0)
-                                        : NULL;
-
-    return (struct comparison_item){.rule = finding->rule,
-                                    .severity = finding->severity,
-                                    .template_name = finding->template_name,
-                                    .function = function_of(stack),
-                                    .message = finding->message};
-}
-
-static bool has_finding(const struct report *report, const struct leak_report *leak)
-{
-    for (guint i = 0; i < report->findings->len; i++)
-        if (((const struct finding *)g_ptr_array_index(report->findings, i))->leak == leak)
-            return true;
-    return false;
-}
-
-static GArray *list_items(const struct report *report)
-{
-    GArray *items = g_array_new(FALSE, TRUE, sizeof(struct comparison_item));
-
-    for (guint i = 0; i < report->findings->len; i++) {
-        struct comparison_item item = item_of_finding(g_ptr_array_index(report->findings, i));
-        g_array_append_val(items, item);
-    }
-    for (guint i = 0; i < report->leaks->len; i++) {
-        const struct leak_report *leak = g_ptr_array_index(report->leaks, i);
-        struct comparison_item item = {
-            .rule = leak->rule,
-            .severity = SEVERITY_ERROR,
-            .template_name = leak->template_name,
-            .function = leak->site == NULL ? NULL : function_of(leak->site->stack)};
-        if (!has_finding(report, leak))
-            g_array_append_val(items, item);
-    }
-    return items;
-}
-
-/* How surely two are the same thing; 0 is not at all. A finding of the cache keeps its template
- * where the code around it is renamed; a leak keeps its function where it is not clear which
- * template it belongs to. */
-static int likeness(const struct comparison_item *a, const struct comparison_item *b)
-{
-    bool template = g_strcmp0(a->template_name, b->template_name) == 0;
-    bool function = g_strcmp0(a->function, b->function) == 0;
-    bool leak = g_str_has_suffix(a->rule, "-leak");
-
-    if (strcmp(a->rule, b->rule) != 0)
-        return 0;
-    if (template && function)
-        return 2;
-    if (leak)
-        return function && a->function != NULL;
-    return template && a->template_name != NULL;
-}
-
-static void match_items(GArray *before, GArray *after, int least, GArray *remaining)
-{
-    for (guint i = 0; i < before->len; i++) {
-        const struct comparison_item *item = &g_array_index(before, struct comparison_item, i);
-
-        for (guint j = 0; j < after->len; j++) {
-            if (likeness(item, &g_array_index(after, struct comparison_item, j)) < least)
-                continue;
-            g_array_append_val(remaining, g_array_index(after, struct comparison_item, j));
-            g_array_remove_index(before, i--);
-            g_array_remove_index(after, j);
-            break;
-        }
-    }
-}
-
-static void compare_findings(struct comparison *comparison, const struct report *before,
-                             const struct report *after)
-{
-    comparison->fixed = list_items(before);
-    comparison->added = list_items(after);
-    comparison->remaining = g_array_new(FALSE, TRUE, sizeof(struct comparison_item));
-    match_items(comparison->fixed, comparison->added, 2, comparison->remaining);
-    match_items(comparison->fixed, comparison->added, 1, comparison->remaining);
 }
 
 /* ---- The whole ---- */
@@ -523,6 +438,12 @@ static enum verdict overall(const struct comparison *comparison)
                            : VERDICT_SAME;
 }
 
+/* Recompute time of a miss. */
+static double pace_of(const struct summary *summary)
+{
+    return per(summary->recompute_seconds_per_read * summary->reads, summary->misses);
+}
+
 struct comparison *comparison_new(const struct report *before, const struct report *after)
 {
     struct comparison *comparison = g_new0(struct comparison, 1);
@@ -532,9 +453,12 @@ struct comparison *comparison_new(const struct report *before, const struct repo
     double shorter = fmin(comparison->before.reads, comparison->after.reads);
     double longer = fmax(comparison->before.reads, comparison->after.reads);
     comparison->unequal_lengths = shorter > 0 && longer > UNEQUAL_RATIO * shorter;
+    comparison->pace_ratio = pace_of(&comparison->after) / pace_of(&comparison->before);
+    comparison->unequal_paces =
+        comparison->pace_ratio > UNEQUAL_RATIO || comparison->pace_ratio < 1 / UNEQUAL_RATIO;
     comparison->metrics = g_array_new(FALSE, TRUE, sizeof(struct change));
     compare_metrics(comparison, before, after);
-    compare_findings(comparison, before, after);
+    comparison_match_findings(comparison, before, after);
     comparison->verdict = overall(comparison);
     return comparison;
 }

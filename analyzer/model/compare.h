@@ -12,6 +12,8 @@
  * All reads count, the cold start too. Where one run has many more reads than the other, what
  * depends on a cache's age is called a change only if it shows over the first reads of both as
  * well, as many as the shorter has.
+ * Where a miss took much longer to recompute in one run than in the other, the machine was under
+ * another load: how much memory is alive at once is then not called a change.
  */
 #ifndef LEAKEY_MODEL_COMPARE_H
 #define LEAKEY_MODEL_COMPARE_H
@@ -52,11 +54,17 @@ struct comparison {
     GArray *fixed, *added, *remaining; /* struct comparison_item */
     enum verdict verdict;
     bool unequal_lengths; /* one has many more reads than the other */
+    bool unequal_paces;   /* a miss took much longer to recompute in one than in the other */
+    double pace_ratio;    /* recompute time of a miss, after to before; NAN unknown */
 };
 
 /* The reports must outlive it. */
 struct comparison *comparison_new(const struct report *before, const struct report *after);
 void comparison_free(struct comparison *comparison);
+
+/* A step of comparison_new, in compare_findings.c: fills fixed, added and remaining. */
+void comparison_match_findings(struct comparison *comparison, const struct report *before,
+                               const struct report *after);
 
 const char *verdict_name(enum verdict verdict); /* better worse mixed same */
 

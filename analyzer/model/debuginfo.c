@@ -23,7 +23,8 @@ struct range {
 struct debuginfo {
     Dwfl *dwfl;
     Dwfl_Module *module;
-    GArray *ranges; /* struct range by start: for units that .debug_aranges leaves out; NULL not yet made */
+    GArray *ranges; /* struct range by start: for units that .debug_aranges leaves out; NULL not yet
+                       made */
 };
 
 static const Dwfl_Callbacks callbacks = {
@@ -34,7 +35,8 @@ static const Dwfl_Callbacks callbacks = {
 
 /* ---- Opening ---- */
 
-static bool has_build_id(Dwfl_Module *module, const char *wanted) {
+static bool has_build_id(Dwfl_Module *module, const char *wanted)
+{
     const unsigned char *bits;
     GElf_Addr where;
     int bytes = dwfl_module_build_id(module, &bits, &where);
@@ -42,15 +44,17 @@ static bool has_build_id(Dwfl_Module *module, const char *wanted) {
         return bytes <= 0 && wanted == NULL;
     if (strlen(wanted) != 2 * (size_t)bytes)
         return false;
-    for (int i = 0; i < bytes; i++) {
-        int high = g_ascii_xdigit_value(wanted[2 * i]), low = g_ascii_xdigit_value(wanted[2 * i + 1]);
+    for (size_t i = 0; i < (size_t)bytes; i++) {
+        int high = g_ascii_xdigit_value(wanted[2 * i]);
+        int low = g_ascii_xdigit_value(wanted[2 * i + 1]);
         if (high << 4 != (bits[i] & 0xf0) || low != (bits[i] & 0x0f))
             return false;
     }
     return true;
 }
 
-static int open_regular(const char *path) {
+static int open_regular(const char *path)
+{
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
@@ -61,7 +65,8 @@ static int open_regular(const char *path) {
 }
 
 enum debuginfo_open debuginfo_open(const char *path, const char *build_id,
-                                   struct debuginfo **opened) {
+                                   struct debuginfo **opened)
+{
     int fd = open_regular(path);
     *opened = NULL;
     if (fd < 0)
@@ -86,7 +91,8 @@ enum debuginfo_open debuginfo_open(const char *path, const char *build_id,
     return DEBUGINFO_OPENED;
 }
 
-void debuginfo_free(struct debuginfo *info) {
+void debuginfo_free(struct debuginfo *info)
+{
     if (info == NULL)
         return;
     if (info->ranges != NULL)
@@ -99,7 +105,8 @@ void debuginfo_free(struct debuginfo *info) {
 /* ---- Names ---- */
 
 /* Where a compiler's suffix begins: foo.isra.0, foo.part.1.cold, foo.lto_priv.7. */
-static size_t plain_length(const char *name) {
+static size_t plain_length(const char *name)
+{
     static const char *const suffixes[] = {".isra.", ".part.",     ".constprop.",
                                            ".cold",  ".lto_priv.", ".localalias"};
     size_t length = strlen(name);
@@ -111,7 +118,8 @@ static size_t plain_length(const char *name) {
     return length;
 }
 
-static void cut_rust_hash(char *name) {
+static void cut_rust_hash(char *name)
+{
     size_t length = strlen(name);
     if (length <= RUST_HASH_BYTES || strncmp(name + length - RUST_HASH_BYTES, "::h", 3) != 0)
         return;
@@ -119,7 +127,8 @@ static void cut_rust_hash(char *name) {
         name[length - RUST_HASH_BYTES] = '\0';
 }
 
-char *debuginfo_demangle(const char *name) {
+char *debuginfo_demangle(const char *name)
+{
     char *plain = g_strndup(name, plain_length(name));
     if (strncmp(plain, "_Z", 2) != 0)
         return plain;
@@ -135,7 +144,8 @@ char *debuginfo_demangle(const char *name) {
 }
 
 /* The function's linkage name where it has one: it alone tells C++ scopes and arguments. */
-static const char *die_name(Dwarf_Die *die) {
+static const char *die_name(Dwarf_Die *die)
+{
     static const unsigned names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         Dwarf_Attribute memory;
@@ -148,13 +158,15 @@ static const char *die_name(Dwarf_Die *die) {
 
 /* ---- Units ---- */
 
-static gint compare_ranges(gconstpointer a, gconstpointer b) {
+static gint compare_ranges(gconstpointer a, gconstpointer b)
+{
     Dwarf_Addr x = ((const struct range *)a)->start, y = ((const struct range *)b)->start;
     return (x > y) - (x < y);
 }
 
 /* clang writes no .debug_aranges unless told to, so the units are asked themselves. */
-static void make_ranges(struct debuginfo *info, Dwarf *dwarf) {
+static void make_ranges(struct debuginfo *info, Dwarf *dwarf)
+{
     Dwarf_CU *unit = NULL, *next;
     Dwarf_Die die;
     info->ranges = g_array_new(FALSE, FALSE, sizeof(struct range));
@@ -169,7 +181,8 @@ static void make_ranges(struct debuginfo *info, Dwarf *dwarf) {
     g_array_sort(info->ranges, compare_ranges);
 }
 
-static bool find_in_ranges(struct debuginfo *info, Dwarf *dwarf, Dwarf_Addr address, Dwarf_Die *die) {
+static bool find_in_ranges(struct debuginfo *info, Dwarf *dwarf, Dwarf_Addr address, Dwarf_Die *die)
+{
     if (info->ranges == NULL)
         make_ranges(info, dwarf);
     guint low = 0, high = info->ranges->len;
@@ -187,7 +200,8 @@ static bool find_in_ranges(struct debuginfo *info, Dwarf *dwarf, Dwarf_Addr addr
 }
 
 /* The unit that holds the address; `bias` is what the DWARF's addresses are lower by. */
-static bool find_unit(struct debuginfo *info, Dwarf_Addr address, Dwarf_Die *unit, Dwarf_Addr *bias) {
+static bool find_unit(struct debuginfo *info, Dwarf_Addr address, Dwarf_Die *unit, Dwarf_Addr *bias)
+{
     Dwarf_Die *found = dwfl_module_addrdie(info->module, address, bias);
     if (found != NULL) {
         *unit = *found;
@@ -199,7 +213,8 @@ static bool find_unit(struct debuginfo *info, Dwarf_Addr address, Dwarf_Die *uni
 
 /* ---- Lines and scopes ---- */
 
-static char *whole_path(Dwarf_Die *unit, const char *file) {
+static char *whole_path(Dwarf_Die *unit, const char *file)
+{
     Dwarf_Attribute memory;
     if (file == NULL)
         return NULL;
@@ -207,14 +222,16 @@ static char *whole_path(Dwarf_Die *unit, const char *file) {
     return g_canonicalize_filename(file, directory != NULL && *directory == '/' ? directory : "/");
 }
 
-static int call_line(Dwarf_Die *die) {
+static int call_line(Dwarf_Die *die)
+{
     Dwarf_Attribute memory;
     Dwarf_Word value;
     bool known = dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &memory), &value) == 0;
     return known && value <= G_MAXINT ? (int)value : 0;
 }
 
-static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die) {
+static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die)
+{
     Dwarf_Attribute memory;
     Dwarf_Word value;
     Dwarf_Files *files;
@@ -227,7 +244,8 @@ static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die) {
 
 /* Gives each function among the scopes, innermost first. How many there were. */
 static int give_scopes(Dwarf_Die *unit, Dwarf_Die *scopes, int count, const char *file, int line,
-                       void (*each)(const struct debug_frame *frame, void *context), void *context) {
+                       void (*each)(const struct debug_frame *frame, void *context), void *context)
+{
     int given = 0;
     for (int i = 0; i < count; i++) {
         int tag = dwarf_tag(&scopes[i]);
@@ -251,7 +269,8 @@ static int give_scopes(Dwarf_Die *unit, Dwarf_Die *scopes, int count, const char
 static bool find_by_dwarf(struct debuginfo *info, uint64_t address, const char **file, int *line,
                           Dwarf_Die *unit,
                           void (*each)(const struct debug_frame *frame, void *context),
-                          void *context) {
+                          void *context)
+{
     Dwarf_Addr bias = 0;
     Dwarf_Die *scopes = NULL, *chain = NULL;
     if (!find_unit(info, address, unit, &bias))
@@ -273,7 +292,8 @@ static bool find_by_dwarf(struct debuginfo *info, uint64_t address, const char *
 }
 
 void debuginfo_find(struct debuginfo *info, uint64_t address,
-                    void (*each)(const struct debug_frame *frame, void *context), void *context) {
+                    void (*each)(const struct debug_frame *frame, void *context), void *context)
+{
     const char *file = NULL;
     int line = 0;
     Dwarf_Die unit;
@@ -283,8 +303,8 @@ void debuginfo_find(struct debuginfo *info, uint64_t address,
         return;
     GElf_Off offset;
     GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(info->module, address + bias, &offset, &symbol, NULL,
-                                            NULL, NULL);
+    const char *name =
+        dwfl_module_addrinfo(info->module, address + bias, &offset, &symbol, NULL, NULL, NULL);
     char *function = name == NULL || *name == '\0' ? NULL : debuginfo_demangle(name);
     char *path = file == NULL ? NULL : whole_path(&unit, file);
     each(&(struct debug_frame){function, path, line, false}, context);

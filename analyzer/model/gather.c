@@ -1,4 +1,5 @@
-/* From records to accesses: merged by time, answers paired with commands, digests with keys, writes with misses. */
+/* From records to accesses: merged by time, answers paired with commands, digests with keys, writes
+ * with misses. */
 #include "model/gather.h"
 
 #include <math.h>
@@ -6,36 +7,41 @@
 
 struct gathering {
     struct cache_model *model;
-    struct map keys;        /* server, database, key -> index */
-    struct map pending;     /* capture, connection, sequence, key_index -> access without an answer yet */
+    struct map keys; /* server, database, key -> index */
+    struct map
+        pending; /* capture, connection, sequence, key_index -> access without an answer yet */
     struct map inputs;      /* thread, key -> input + 1, waiting for its command */
     struct map connections; /* capture, connection -> server */
     struct map last;        /* capture, connection -> access with the highest sequence */
     const struct capture *capture;
-    uint32_t index; /* of the capture */
+    uint32_t index;    /* of the capture */
     int64_t offset_ns; /* of the capture's start from the first capture's */
 };
 
 /* ---- Times ---- */
 
-static bool same_boot(GPtrArray *captures) {
+static bool same_boot(GPtrArray *captures)
+{
     const struct capture *first = g_ptr_array_index(captures, 0);
 
     for (guint i = 1; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
 
-        if (memcmp(capture->header.boot_id, first->header.boot_id, sizeof(first->header.boot_id)) != 0)
+        if (memcmp(capture->header.boot_id, first->header.boot_id, sizeof(first->header.boot_id)) !=
+            0)
             return false;
     }
     return true;
 }
 
-static int64_t *start_offsets(GPtrArray *captures) {
-    int64_t *starts = g_new(int64_t, captures->len), first = INT64_MAX;
+static int64_t *start_offsets(GPtrArray *captures)
+{
+    int64_t *starts = g_new0(int64_t, captures->len + 1), first = INT64_MAX;
     bool monotonic = captures->len && same_boot(captures);
 
     for (guint i = 0; i < captures->len; i++) {
-        const struct lk_header *header = &((struct capture *)g_ptr_array_index(captures, i))->header;
+        const struct lk_header *header =
+            &((struct capture *)g_ptr_array_index(captures, i))->header;
 
         starts[i] = (int64_t)(monotonic ? header->start_monotonic_ns : header->start_realtime_ns);
         first = MIN(first, starts[i]);
@@ -47,7 +53,8 @@ static int64_t *start_offsets(GPtrArray *captures) {
 
 /* ---- Servers, keys, inputs ---- */
 
-static uint32_t server_named(struct cache_model *model, const char *name, size_t bytes) {
+static uint32_t server_named(struct cache_model *model, const char *name, size_t bytes)
+{
     for (guint i = 0; i < model->servers->len; i++) {
         const char *known = g_ptr_array_index(model->servers, i);
 
@@ -58,7 +65,8 @@ static uint32_t server_named(struct cache_model *model, const char *name, size_t
     return model->servers->len - 1;
 }
 
-static void gather_connect(struct gathering *gathering, const struct event *event) {
+static void gather_connect(struct gathering *gathering, const struct event *event)
+{
     const struct lk_record_connect *record = (const struct lk_record_connect *)event->record;
     uint64_t key = hash_mix(gathering->index + 1, record->connection);
     size_t bytes;
@@ -69,14 +77,16 @@ static void gather_connect(struct gathering *gathering, const struct event *even
 }
 
 /* A connection whose beginning was overwritten is taken to lead to the first server. */
-static uint32_t server_of(const struct gathering *gathering, uint32_t connection) {
+static uint32_t server_of(const struct gathering *gathering, uint32_t connection)
+{
     const uint32_t *server =
         map_find(&gathering->connections, hash_mix(gathering->index + 1, connection));
 
     return server ? *server : 0;
 }
 
-static uint32_t template_of(const struct gathering *gathering, uint32_t id) {
+static uint32_t template_of(const struct gathering *gathering, uint32_t id)
+{
     const uint32_t *map =
         g_array_index(gathering->model->template_maps, uint32_t *, gathering->index);
 
@@ -84,12 +94,16 @@ static uint32_t template_of(const struct gathering *gathering, uint32_t id) {
 }
 
 static uint32_t key_of(struct gathering *gathering, const struct lk_record_command *record,
-                       uint32_t server) {
+                       uint32_t server)
+{
     struct cache_model *model = gathering->model;
     uint64_t place = hash_mix(server + 1, record->database);
     bool added;
     uint32_t *index = map_put(&gathering->keys, hash_mix(place, record->key_hash), &added);
-    struct cache_key key = {.input = CACHE_NONE, .server = server, .database = record->database, .hash = record->key_hash};
+    struct cache_key key = {.input = CACHE_NONE,
+                            .server = server,
+                            .database = record->database,
+                            .hash = record->key_hash};
     size_t bytes;
 
     if (!added)
@@ -105,7 +119,8 @@ static uint32_t key_of(struct gathering *gathering, const struct lk_record_comma
     return *index;
 }
 
-static void gather_input(struct gathering *gathering, const struct event *event) {
+static void gather_input(struct gathering *gathering, const struct event *event)
+{
     const struct lk_record_input *record = (const struct lk_record_input *)event->record;
     struct cache_input input = {.fingerprint = record->fingerprint,
                                 .input_bytes = record->input_bytes,
@@ -120,8 +135,10 @@ static void gather_input(struct gathering *gathering, const struct event *event)
     *map_put(&gathering->inputs, place, NULL) = gathering->model->inputs->len;
 }
 
-/* The first input stays with its key; a later one for the same key says the same, and is dropped again. */
-static void attach_input(struct gathering *gathering, const struct event *event, uint32_t key_index) {
+/* The first input stays with its key; a later one for the same key says the same, and is dropped
+ * again. */
+static void attach_input(struct gathering *gathering, const struct event *event, uint32_t key_index)
+{
     const struct lk_record_command *record = (const struct lk_record_command *)event->record;
     uint64_t place = hash_mix(hash_mix(gathering->index + 1, event->thread), record->key_hash);
     struct cache_key *key = model_key(gathering->model, key_index);
@@ -138,16 +155,19 @@ static void attach_input(struct gathering *gathering, const struct event *event,
 
 /* ---- Accesses ---- */
 
-static uint64_t answer_place(const struct gathering *gathering, uint32_t connection, uint64_t sequence,
-                             uint16_t key_index) {
+static uint64_t answer_place(const struct gathering *gathering, uint32_t connection,
+                             uint64_t sequence, uint16_t key_index)
+{
     return hash_mix(hash_mix(gathering->index + 1, connection), hash_mix(sequence, key_index));
 }
 
 /* What the records' times have out of order on one connection is put right: sequence decides. */
-static void keep_order(struct gathering *gathering, struct cache_access *access) {
+static void keep_order(struct gathering *gathering, struct cache_access *access)
+{
     GArray *accesses = gathering->model->accesses;
     bool added;
-    uint32_t *last = map_put(&gathering->last, hash_mix(gathering->index + 1, access->connection), &added);
+    uint32_t *last =
+        map_put(&gathering->last, hash_mix(gathering->index + 1, access->connection), &added);
 
     if (!added) {
         const struct cache_access *before = model_access(gathering->model, *last);
@@ -160,14 +180,16 @@ static void keep_order(struct gathering *gathering, struct cache_access *access)
     *last = accesses->len;
 }
 
-static uint8_t access_flags(uint16_t flags) {
+static uint8_t access_flags(uint16_t flags)
+{
     return (uint8_t)((flags & LK_COMMAND_WRITE ? ACCESS_WRITE : 0) |
                      (flags & LK_COMMAND_DELETE ? ACCESS_DELETE : 0) |
                      (flags & LK_COMMAND_EXPIRE ? ACCESS_EXPIRE : 0) |
                      (flags & LK_COMMAND_FLUSH ? ACCESS_FLUSH : 0));
 }
 
-static void gather_command(struct gathering *gathering, const struct event *event) {
+static void gather_command(struct gathering *gathering, const struct event *event)
+{
     const struct lk_record_command *record = (const struct lk_record_command *)event->record;
     const GArray *verbs = gathering->capture->verbs;
     struct cache_access access = {
@@ -194,20 +216,25 @@ static void gather_command(struct gathering *gathering, const struct event *even
     if (record->key_index == LK_NO_KEY && !(access.flags & ACCESS_FLUSH))
         return;
     if (access.flags & ACCESS_FLUSH) {
-        const char *verb = record->verb < verbs->len ? g_array_index(verbs, struct lk_verb, record->verb).name : "";
+        const char *verb = record->verb < verbs->len
+                               ? g_array_index(verbs, struct lk_verb, record->verb).name
+                               : "";
 
-        access.flags |= strncmp(verb, "FLUSHALL", sizeof("FLUSHALL")) == 0 ? ACCESS_ALL_DATABASES : 0;
+        access.flags |=
+            strncmp(verb, "FLUSHALL", sizeof("FLUSHALL")) == 0 ? ACCESS_ALL_DATABASES : 0;
     } else {
         access.key = key_of(gathering, record, access.server);
         attach_input(gathering, event, access.key);
     }
     keep_order(gathering, &access);
     *map_put(&gathering->pending,
-             answer_place(gathering, record->connection, record->sequence, record->key_index), NULL) = index;
+             answer_place(gathering, record->connection, record->sequence, record->key_index),
+             NULL) = index;
     g_array_append_val(gathering->model->accesses, access);
 }
 
-static void gather_reply(struct gathering *gathering, const struct event *event) {
+static void gather_reply(struct gathering *gathering, const struct event *event)
+{
     const struct lk_record_reply *record = (const struct lk_record_reply *)event->record;
     uint64_t place =
         answer_place(gathering, record->connection, record->sequence, record->key_index);
@@ -234,18 +261,21 @@ static void gather_reply(struct gathering *gathering, const struct event *event)
 }
 
 /* Heap bytes after a miss: Horvitz-Thompson, as in layout.h. */
-static void gather_alloc(struct gathering *gathering, const struct event *event) {
+static void gather_alloc(struct gathering *gathering, const struct event *event)
+{
     const struct lk_record_alloc *record = (const struct lk_record_alloc *)event->record;
     double mean = (double)gathering->capture->header.sample_bytes, size = (double)record->size;
     struct cache_template *template;
 
     if (LK_TAG_OUTCOME(record->tag) != LK_OUTCOME_MISS)
         return;
-    template = model_template(gathering->model, template_of(gathering, LK_TAG_TEMPLATE(record->tag)));
+    template =
+        model_template(gathering->model, template_of(gathering, LK_TAG_TEMPLATE(record->tag)));
     template->miss_allocated_bytes += mean <= 1 ? size : size > 0 ? size / -expm1(-size / mean) : 0;
 }
 
-static void gather_capture(struct gathering *gathering) {
+static void gather_capture(struct gathering *gathering)
+{
     const GArray *events = gathering->capture->events;
 
     for (guint i = 0; i < events->len; i++) {
@@ -273,7 +303,8 @@ static void gather_capture(struct gathering *gathering) {
     }
 }
 
-static gint by_issue(gconstpointer a, gconstpointer b) {
+static gint by_issue(gconstpointer a, gconstpointer b)
+{
     const struct cache_access *x = a, *y = b;
 
     if (x->time_ns != y->time_ns)
@@ -287,7 +318,8 @@ static gint by_issue(gconstpointer a, gconstpointer b) {
     return (int)x->key_index - (int)y->key_index;
 }
 
-static void sort_accesses(GArray *accesses) {
+static void sort_accesses(GArray *accesses)
+{
     for (guint i = 1; i < accesses->len; i++) {
         if (by_issue(&g_array_index(accesses, struct cache_access, i - 1),
                      &g_array_index(accesses, struct cache_access, i)) > 0) {
@@ -297,7 +329,8 @@ static void sort_accesses(GArray *accesses) {
     }
 }
 
-static void count_key_use(struct cache_model *model) {
+static void count_key_use(struct cache_model *model)
+{
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
         struct cache_key *key;
@@ -316,11 +349,13 @@ static void count_key_use(struct cache_model *model) {
         template->ring_reads += (access->flags & ACCESS_READ) != 0;
         template->ring_misses += access_is_miss(access);
         if (access->flags & ACCESS_WRITE)
-            *(access->ttl_ms == LK_TTL_NONE ? &template->lasting_writes : &template->ttl_writes) += 1;
+            *(access->ttl_ms == LK_TTL_NONE ? &template->lasting_writes : &template->ttl_writes) +=
+                1;
     }
 }
 
-void gather_accesses(struct cache_model *model) {
+void gather_accesses(struct cache_model *model)
+{
     struct gathering gathering = {.model = model};
     int64_t *starts = start_offsets(model->captures);
 

@@ -1,6 +1,6 @@
 /*
- * Gathers the captures' cache records into the model: accesses with their answers, keys, inputs, servers. A step of
- * cache_model_new.
+ * Gathers the captures' cache records into the model: accesses with their answers, keys, inputs,
+ * servers. A step of cache_model_new.
  */
 #ifndef LEAKEY_MODEL_GATHER_H
 #define LEAKEY_MODEL_GATHER_H

@@ -4,21 +4,23 @@
 #include <math.h>
 #include <string.h>
 
-#define Z_95           1.959964 /* two-sided 95 % of a normal distribution */
-#define TIMELINE_MOST  500      /* points; what a chart can show */
-#define TIMELINE_FINEST 0.01    /* seconds; the finest bucket of a capture */
-#define Q16            65536.0
-#define NS_PER_SECOND  1e9
+#define Z_95            1.959964 /* two-sided 95 % of a normal distribution */
+#define TIMELINE_MOST   500      /* points; what a chart can show */
+#define TIMELINE_FINEST 0.01     /* seconds; the finest bucket of a capture */
+#define Q16             65536.0
+#define NS_PER_SECOND   1e9
 
 /* ---- Samples ---- */
 
-double sample_chance(uint64_t size, uint64_t sample_bytes) {
+double sample_chance(uint64_t size, uint64_t sample_bytes)
+{
     if (sample_bytes <= 1 || size == 0)
         return 1;
     return -expm1(-(double)size / (double)sample_bytes);
 }
 
-void estimate_add(struct estimate *estimate, uint64_t size, uint64_t sample_bytes) {
+void estimate_add(struct estimate *estimate, uint64_t size, uint64_t sample_bytes)
+{
     double chance = sample_chance(size, sample_bytes), bytes = (double)size / chance;
     estimate->bytes += bytes;
     estimate->count += 1 / chance;
@@ -26,17 +28,20 @@ void estimate_add(struct estimate *estimate, uint64_t size, uint64_t sample_byte
     estimate->sampled_bytes += (double)size;
 }
 
-void estimate_interval(const struct estimate *estimate, double interval[2]) {
+void estimate_interval(const struct estimate *estimate, double interval[2])
+{
     double margin = Z_95 * sqrt(estimate->variance);
     interval[0] = MAX(estimate->bytes - margin, estimate->sampled_bytes);
     interval[1] = estimate->bytes + margin;
 }
 
-enum lk_live_kind live_kind(const struct lk_live *entry) {
+enum lk_live_kind live_kind(const struct lk_live *entry)
+{
     return (enum lk_live_kind)(entry->key >> 60);
 }
 
-double capture_start_seconds(const struct capture *capture, GPtrArray *captures) {
+double capture_start_seconds(const struct capture *capture, GPtrArray *captures)
+{
     uint64_t first = UINT64_MAX;
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *other = g_ptr_array_index(captures, i);
@@ -45,7 +50,8 @@ double capture_start_seconds(const struct capture *capture, GPtrArray *captures)
     return (double)(capture->header.start_realtime_ns - first) / NS_PER_SECOND;
 }
 
-bool capture_is_exact(const struct capture *capture) {
+bool capture_is_exact(const struct capture *capture)
+{
     return capture->header.sample_bytes <= 1 && capture->dropped_count == 0 && capture->damage == 0;
 }
 
@@ -57,7 +63,8 @@ struct site_sum {
     struct estimate live;
 };
 
-static struct site_sum *site_for(GHashTable *sums, struct report *report, const struct stack *stack) {
+static struct site_sum *site_for(GHashTable *sums, struct report *report, const struct stack *stack)
+{
     const char *id = stack_identity(report, stack);
     struct site_sum *sum = g_hash_table_lookup(sums, id);
     if (sum != NULL)
@@ -70,7 +77,8 @@ static struct site_sum *site_for(GHashTable *sums, struct report *report, const 
     return sum;
 }
 
-static struct estimate *estimate_live(const struct capture *capture) {
+static struct estimate *estimate_live(const struct capture *capture)
+{
     struct estimate *live = g_new0(struct estimate, capture->sites->len);
     for (guint i = 0; i < capture->live->len; i++) {
         const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
@@ -81,7 +89,8 @@ static struct estimate *estimate_live(const struct capture *capture) {
 }
 
 /* What the header counts and no site does: allocations whose stack found no room. */
-static struct lk_totals siteless_totals(const struct capture *capture) {
+static struct lk_totals siteless_totals(const struct capture *capture)
+{
     struct lk_totals rest = capture->totals;
     for (guint i = 1; i < capture->sites->len; i++) {
         const struct lk_totals *totals =
@@ -90,14 +99,14 @@ static struct lk_totals siteless_totals(const struct capture *capture) {
         rest.allocated_count_q16 -= MIN(rest.allocated_count_q16, totals->allocated_count_q16);
         rest.temporary_count_q16 -= MIN(rest.temporary_count_q16, totals->temporary_count_q16);
         rest.samples -= MIN(rest.samples, totals->samples);
-        rest.allocated_variance =
-            MAX(rest.allocated_variance - totals->allocated_variance, 0);
+        rest.allocated_variance = MAX(rest.allocated_variance - totals->allocated_variance, 0);
     }
     return rest;
 }
 
 static void add_site(struct site_sum *sum, const struct lk_totals *totals,
-                     const struct estimate *live) {
+                     const struct estimate *live)
+{
     struct site_report *site = sum->site;
     site->allocated_bytes += (double)totals->allocated_bytes;
     site->allocated_count += (double)totals->allocated_count_q16 / Q16;
@@ -110,19 +119,22 @@ static void add_site(struct site_sum *sum, const struct lk_totals *totals,
 }
 
 static void add_capture(GHashTable *sums, struct report *report, struct symbols *symbols,
-                        const struct capture *capture) {
+                        const struct capture *capture)
+{
     struct estimate *live = estimate_live(capture);
     struct lk_totals siteless = siteless_totals(capture);
     for (guint id = 0; id < capture->sites->len; id++) {
         const struct lk_totals *totals =
             id == 0 ? &siteless : &g_array_index(capture->sites, struct capture_site, id).totals;
         if (totals->samples != 0 || live[id].count > 0)
-            add_site(site_for(sums, report, symbols_stack(symbols, capture, id)), totals, &live[id]);
+            add_site(site_for(sums, report, symbols_stack(symbols, capture, id)), totals,
+                     &live[id]);
     }
     g_free(live);
 }
 
-static gint compare_sites(gconstpointer a, gconstpointer b) {
+static gint compare_sites(gconstpointer a, gconstpointer b)
+{
     const struct site_report *x = *(struct site_report *const *)a;
     const struct site_report *y = *(struct site_report *const *)b;
     if (x->allocated_bytes != y->allocated_bytes)
@@ -130,7 +142,8 @@ static gint compare_sites(gconstpointer a, gconstpointer b) {
     return strcmp(x->id, y->id);
 }
 
-static void publish_sites(GHashTable *sums, struct report *report) {
+static void publish_sites(GHashTable *sums, struct report *report)
+{
     GHashTableIter iterator;
     gpointer value;
     g_hash_table_iter_init(&iterator, sums);
@@ -148,7 +161,8 @@ static void publish_sites(GHashTable *sums, struct report *report) {
     g_ptr_array_sort(report->heap.sites, compare_sites);
 }
 
-const struct site_report *heap_site(const struct report *report, const char *identity) {
+const struct site_report *heap_site(const struct report *report, const char *identity)
+{
     for (guint i = 0; i < report->heap.sites->len; i++) {
         const struct site_report *site = g_ptr_array_index(report->heap.sites, i);
         if (strcmp(site->id, identity) == 0)
@@ -159,7 +173,8 @@ const struct site_report *heap_site(const struct report *report, const char *ide
 
 /* ---- Totals ---- */
 
-static void add_totals(struct heap_report *heap, const struct capture *capture) {
+static void add_totals(struct heap_report *heap, const struct capture *capture)
+{
     const struct lk_totals *totals = &capture->totals;
     heap->present |= (capture->header.flags & LK_FLAG_HEAP) != 0;
     heap->exact &= capture_is_exact(capture);
@@ -169,7 +184,8 @@ static void add_totals(struct heap_report *heap, const struct capture *capture) 
     heap->freed_count += (double)totals->freed_count_q16 / Q16;
 }
 
-static void sum_heap(struct heap_report *heap, GPtrArray *captures) {
+static void sum_heap(struct heap_report *heap, GPtrArray *captures)
+{
     struct estimate live = {.bytes = 0};
     double allocated_variance = 0;
     heap->exact = captures->len != 0;
@@ -202,13 +218,15 @@ struct slices {
     double width; /* seconds */
 };
 
-static guint slice_at(const struct slices *slices, double seconds) {
+static guint slice_at(const struct slices *slices, double seconds)
+{
     double slice = floor(seconds / slices->width);
     return slice >= slices->count ? slices->count - 1 : slice < 0 ? 0 : (guint)slice;
 }
 
 /* Adds one capture: where nothing happened, its live memory stays what it was, until it ends. */
-static void add_timeline(struct slices *slices, const struct capture *capture, double start) {
+static void add_timeline(struct slices *slices, const struct capture *capture, double start)
+{
     guint end = slice_at(slices, start + (double)capture->duration_ns / NS_PER_SECOND);
     double live = 0;
     guint at = slice_at(slices, start), next = 0;
@@ -230,18 +248,20 @@ static void add_timeline(struct slices *slices, const struct capture *capture, d
     }
 }
 
-static double span_seconds(GPtrArray *captures) {
+static double span_seconds(GPtrArray *captures)
+{
     double span = 0;
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
-        double end = capture_start_seconds(capture, captures) +
-                     (double)capture->duration_ns / NS_PER_SECOND;
+        double end =
+            capture_start_seconds(capture, captures) + (double)capture->duration_ns / NS_PER_SECOND;
         span = MAX(span, end);
     }
     return span;
 }
 
-static void make_timeline(struct heap_report *heap, GPtrArray *captures) {
+static void make_timeline(struct heap_report *heap, GPtrArray *captures)
+{
     double span = span_seconds(captures);
     double points = ceil(span / TIMELINE_FINEST);
     struct slices slices = {.count = points < 1               ? 1
@@ -261,9 +281,10 @@ static void make_timeline(struct heap_report *heap, GPtrArray *captures) {
     }
 }
 
-/* One capture knows its own peak. Of several, it lies between the highest of them and their sum; the timeline tells how
- * they coincided. */
-static void find_peak(struct heap_report *heap, GPtrArray *captures) {
+/* One capture knows its own peak. Of several, it lies between the highest of them and their sum;
+ * the timeline tells how they coincided. */
+static void find_peak(struct heap_report *heap, GPtrArray *captures)
+{
     double highest = 0, sum = 0, together = 0;
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
@@ -271,12 +292,13 @@ static void find_peak(struct heap_report *heap, GPtrArray *captures) {
         sum += (double)capture->header.peak_live_bytes;
     }
     for (guint i = 0; i < heap->timeline->len; i++)
-        together = MAX(together,
-                       g_array_index(heap->timeline, struct timeline_report, i).max_live_bytes);
+        together =
+            MAX(together, g_array_index(heap->timeline, struct timeline_report, i).max_live_bytes);
     heap->peak_live_bytes = CLAMP(together, highest, sum);
 }
 
-void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures) {
+void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures)
+{
     GHashTable *sums = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     for (guint i = 0; i < captures->len; i++)
         add_capture(sums, report, symbols, g_ptr_array_index(captures, i));

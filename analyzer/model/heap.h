@@ -1,11 +1,12 @@
-/* What the heap side's steps share: weights of samples, the captures' common clock, and sites by identity. */
+/* What the heap side's steps share: weights of samples, the captures' common clock, and sites by
+ * identity. */
 #ifndef LEAKEY_MODEL_HEAP_H
 #define LEAKEY_MODEL_HEAP_H
 
 #include "model/model.h"
 
-/* The chance with which an allocation of that size is sampled; each sample stands for 1/chance allocations
- * (Horvitz-Thompson). 1 where every one is recorded. */
+/* The chance with which an allocation of that size is sampled; each sample stands for 1/chance
+ * allocations (Horvitz-Thompson). 1 where every one is recorded. */
 double sample_chance(uint64_t size, uint64_t sample_bytes);
 
 /* An estimate that grows by samples; its variance is the sum of (s/P)^2 (1-P). */

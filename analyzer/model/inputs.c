@@ -5,10 +5,11 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "model/places.h"
 #include "model/structure.h"
 
-#define NESTED_MAX 4 /* JSON in strings in JSON ... */
-#define FIELD_BYTES_MAX 256 /* a longer value is no identifier */
+#define NESTED_MAX           4   /* JSON in strings in JSON ... */
+#define FIELD_BYTES_MAX      256 /* a longer value is no identifier */
 #define IDENTIFIER_BYTES_MIN 8
 
 struct text { /* a stretch of text, and where it stands in the source */
@@ -16,11 +17,6 @@ struct text { /* a stretch of text, and where it stands in the source */
     size_t length;
     const uint32_t *origin; /* of each byte, and of the end; NULL: base + position */
     uint32_t base;
-};
-
-struct name { /* of a field */
-    uint64_t path; /* hash of the names down to it */
-    uint32_t offset, bytes;
 };
 
 struct reader {
@@ -31,25 +27,30 @@ struct reader {
     int nested;
 };
 
-static uint32_t origin_of(const struct text *text, size_t position) {
+static uint32_t origin_of(const struct text *text, size_t position)
+{
     return text->origin ? text->origin[position] : text->base + (uint32_t)position;
 }
 
-static struct text part_of(const struct text *text, size_t start, size_t end) {
-    return (struct text){text->bytes + start, end - start, text->origin ? text->origin + start : NULL,
-                         text->base + (uint32_t)start};
+static struct text part_of(const struct text *text, size_t start, size_t end)
+{
+    return (struct text){text->bytes + start, end - start,
+                         text->origin ? text->origin + start : NULL, text->base + (uint32_t)start};
 }
 
 /* ---- Emitting parts ---- */
 
-static uint32_t open_group(struct reader *reader, enum part_kind kind, uint16_t flags) {
-    struct part part = {.kind = (uint8_t)kind, .flags = reader->flags | flags, .feature = FEATURE_NONE};
+static uint32_t open_group(struct reader *reader, enum part_kind kind, uint16_t flags)
+{
+    struct part part = {
+        .kind = (uint8_t)kind, .flags = reader->flags | flags, .feature = FEATURE_NONE};
 
     g_array_append_val(reader->parts->array, part);
     return reader->parts->array->len - 1;
 }
 
-static void close_group(struct reader *reader, uint32_t index, const struct text *text) {
+static void close_group(struct reader *reader, uint32_t index, const struct text *text)
+{
     struct part *part = parts_at(reader->parts, index);
 
     part->end = reader->parts->array->len;
@@ -57,12 +58,15 @@ static void close_group(struct reader *reader, uint32_t index, const struct text
     part->bytes = origin_of(text, text->length) - part->offset;
 }
 
-static bool folds(uint8_t token_class) {
-    return token_class == LK_CLASS_WORD || token_class == LK_CLASS_NUMBER || token_class == LK_CLASS_FLOAT ||
-           token_class == LK_CLASS_HEX || token_class == LK_CLASS_UUID || token_class == LK_CLASS_VERSION;
+static bool folds(uint8_t token_class)
+{
+    return token_class == LK_CLASS_WORD || token_class == LK_CLASS_NUMBER ||
+           token_class == LK_CLASS_FLOAT || token_class == LK_CLASS_HEX ||
+           token_class == LK_CLASS_UUID || token_class == LK_CLASS_VERSION;
 }
 
-static uint64_t folded_hash(const char *bytes, size_t length, uint8_t token_class) {
+static uint64_t folded_hash(const char *bytes, size_t length, uint8_t token_class)
+{
     struct lk_token token = {0, (uint32_t)length, token_class};
     char folded[LK_TEXT_MAX];
 
@@ -71,14 +75,17 @@ static uint64_t folded_hash(const char *bytes, size_t length, uint8_t token_clas
     return XXH3_64bits(folded, lk_fold(bytes, &token, folded, sizeof(folded)));
 }
 
-static bool is_ascii(const char *bytes, size_t length) {
+static bool is_ascii(const char *bytes, size_t length)
+{
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)bytes[i] >= 0x80)
             return false;
     return true;
 }
 
-static void fill_forms(const struct reader *reader, struct part *part, const char *bytes, size_t length) {
+static void fill_forms(const struct reader *reader, struct part *part, const char *bytes,
+                       size_t length)
+{
     const char *raw = reader->source + part->offset;
     bool as_written = part->bytes == length && memcmp(raw, bytes, length) == 0;
     char *composed;
@@ -100,8 +107,11 @@ static void fill_forms(const struct reader *reader, struct part *part, const cha
 }
 
 static uint32_t emit_token(struct reader *reader, const struct text *text, size_t start, size_t end,
-                           uint8_t token_class, uint16_t flags) {
-    struct part part = {.kind = PART_TOKEN, .token_class = token_class, .flags = reader->flags | flags,
+                           uint8_t token_class, uint16_t flags)
+{
+    struct part part = {.kind = PART_TOKEN,
+                        .token_class = token_class,
+                        .flags = reader->flags | flags,
                         .feature = FEATURE_NONE};
 
     part.end = reader->parts->array->len + 1;
@@ -112,122 +122,51 @@ static uint32_t emit_token(struct reader *reader, const struct text *text, size_
     return part.end - 1;
 }
 
-static void emit_layout(struct reader *reader, const struct text *text, size_t start, size_t end) {
+static void emit_layout(struct reader *reader, const struct text *text, size_t start, size_t end)
+{
     if (end > start)
         emit_token(reader, text, start, end, LK_CLASS_SPACE, PART_LAYOUT);
 }
 
-static bool is_delimiter(const char *text, const struct lk_token *token) {
-    return token->token_class == LK_CLASS_PUNCTUATION && text[token->offset] && strchr(":=|", text[token->offset]);
+static bool is_delimiter(const char *text, const struct lk_token *token)
+{
+    return token->token_class == LK_CLASS_PUNCTUATION && text[token->offset] &&
+           strchr(":=|", text[token->offset]);
 }
 
-static void emit_lexed(struct reader *reader, const struct text *text, size_t start, size_t end) {
+static void emit_lexed(struct reader *reader, const struct text *text, size_t start, size_t end)
+{
     struct lk_token *tokens = reader->parts->tokens;
     size_t count = lk_lex(text->bytes + start, end - start, tokens, LK_TEXT_MAX);
 
     for (size_t i = 0; i < count; i++)
-        emit_token(reader, text, start + tokens[i].offset, start + tokens[i].offset + tokens[i].bytes,
-                   tokens[i].token_class, is_delimiter(text->bytes + start, &tokens[i]) ? PART_DELIMITER : 0);
-}
-
-/* ---- Slots ---- */
-
-enum place { PLACE_WHOLE = 1, PLACE_NAMED, PLACE_FIRST, PLACE_LAST, PLACE_COUNTED };
-
-static bool is_content(const struct part *part) {
-    return part->kind == PART_TOKEN && part->token_class > LK_CLASS_PUNCTUATION && !(part->flags & PART_NAME);
-}
-
-static void put_slot(struct part *part, uint64_t path, enum place place, uint64_t detail) {
-    part->slot = hash_mix(path + (part->flags & PART_OF_KEY), hash_mix(place, detail));
-}
-
-static bool is_mark(const struct reader *reader, uint32_t index, const char *marks) {
-    const struct part *part = parts_at(reader->parts, index);
-
-    return part->kind == PART_TOKEN && part->token_class == LK_CLASS_PUNCTUATION && part->bytes == 1 &&
-           strchr(marks, reader->source[part->offset]);
-}
-
-static bool is_word(const struct reader *reader, uint32_t index) {
-    const struct part *part = parts_at(reader->parts, index);
-
-    return part->kind == PART_TOKEN && part->token_class == LK_CLASS_WORD;
-}
-
-/* If "name:" or "name=" stands before the part, the name, which may be joined by - and _. */
-static bool name_before(const struct reader *reader, uint32_t first, uint32_t index, struct name *name) {
-    uint32_t start, end;
-
-    if (index > first && parts_at(reader->parts, index - 1)->token_class == LK_CLASS_SPACE)
-        index--;
-    if (index < first + 2 || !is_mark(reader, index - 1, ":=") || !is_word(reader, index - 2))
-        return false;
-    start = end = index - 2;
-    while (start >= first + 2 && is_mark(reader, start - 1, "-_") && is_word(reader, start - 2))
-        start -= 2;
-    name->path = 0;
-    for (uint32_t i = start; i <= end; i++)
-        name->path = hash_mix(name->path, parts_at(reader->parts, i)->forms[FORM_FOLDED]);
-    name->offset = parts_at(reader->parts, start)->offset;
-    name->bytes = parts_at(reader->parts, end)->offset + parts_at(reader->parts, end)->bytes - name->offset;
-    return true;
-}
-
-/* Gives the tokens directly in a group their slots. */
-static void place_tokens(struct reader *reader, uint32_t group, const struct name *name) {
-    uint32_t first = group + 1, end = reader->parts->array->len, counts[LK_CLASSES] = {0};
-    uint32_t first_content = 0, last_content = 0;
-
-    for (uint32_t i = first; i < end; i = parts_at(reader->parts, i)->end) {
-        if (!is_content(parts_at(reader->parts, i)))
-            continue;
-        first_content = first_content ? first_content : i;
-        last_content = i;
-    }
-    for (uint32_t i = first; i < end; i = parts_at(reader->parts, i)->end) {
-        struct part *part = parts_at(reader->parts, i);
-        struct name before;
-
-        if (!is_content(part) || part->slot)
-            continue;
-        if (first_content == last_content && name->bytes) {
-            put_slot(part, name->path, PLACE_WHOLE, 0);
-            part->flags |= PART_FIELD;
-            part->name_offset = name->offset;
-            part->name_bytes = name->bytes;
-        } else if (name_before(reader, first, i, &before)) {
-            put_slot(part, name->path, PLACE_NAMED, before.path);
-            part->flags |= PART_FIELD;
-            part->name_offset = before.offset;
-            part->name_bytes = before.bytes;
-        } else if (i == first_content || i == last_content) {
-            put_slot(part, name->path, i == first_content ? PLACE_FIRST : PLACE_LAST, 0);
-        } else if (part->token_class != LK_CLASS_WORD) {
-            put_slot(part, name->path, PLACE_COUNTED, hash_mix(part->token_class, counts[part->token_class]));
-        }
-        counts[part->token_class]++;
-    }
+        emit_token(reader, text, start + tokens[i].offset,
+                   start + tokens[i].offset + tokens[i].bytes, tokens[i].token_class,
+                   is_delimiter(text->bytes + start, &tokens[i]) ? PART_DELIMITER : 0);
 }
 
 /* ---- Fields: values that are one thing ---- */
 
-static bool is_volatile(uint8_t token_class) {
-    return token_class == LK_CLASS_TIMESTAMP || token_class == LK_CLASS_UUID || token_class == LK_CLASS_HEX ||
-           token_class == LK_CLASS_RANDOM;
+static bool is_volatile(uint8_t token_class)
+{
+    return token_class == LK_CLASS_TIMESTAMP || token_class == LK_CLASS_UUID ||
+           token_class == LK_CLASS_HEX || token_class == LK_CLASS_RANDOM;
 }
 
-/* "req-5f2c...", "AKIA.../20260101/s3": several tokens, one identifier, whatever it is made of by chance. 0: no such
- * thing; else its class. */
-static uint8_t identifier_class(struct reader *reader, const struct text *text) {
+/* "req-5f2c...", "AKIA.../20260101/s3": several tokens, one identifier, whatever it is made of by
+ * chance. 0: no such thing; else its class. */
+static uint8_t identifier_class(struct reader *reader, const struct text *text)
+{
     struct lk_token *tokens = reader->parts->tokens;
     uint8_t found = LK_CLASS_WORD;
     size_t count;
 
-    if (text->length > FIELD_BYTES_MAX || text->length < IDENTIFIER_BYTES_MIN || !g_ascii_isalnum(text->bytes[0]))
+    if (text->length > FIELD_BYTES_MAX || text->length < IDENTIFIER_BYTES_MIN ||
+        !g_ascii_isalnum(text->bytes[0]))
         return 0;
     for (size_t i = 0; i < text->length; i++)
-        if (!g_ascii_isalnum(text->bytes[i]) && (!text->bytes[i] || !strchr("_-.%+/=~", text->bytes[i])))
+        if (!g_ascii_isalnum(text->bytes[i]) &&
+            (!text->bytes[i] || !strchr("_-.%+/=~", text->bytes[i])))
             return 0;
     count = lk_lex(text->bytes, text->length, tokens, LK_TEXT_MAX);
     if (count < 2)
@@ -240,27 +179,31 @@ static uint8_t identifier_class(struct reader *reader, const struct text *text) 
 
 /* ---- Text ---- */
 
-static size_t emit_value(struct reader *reader, const struct text *text, size_t start, const struct name *name);
-static uint32_t emit_leaf(struct reader *reader, const struct text *text, const struct name *name, uint16_t flags);
+static size_t emit_value(struct reader *reader, const struct text *text, size_t start,
+                         const struct field *name);
+static uint32_t emit_leaf(struct reader *reader, const struct text *text, const struct field *name,
+                          uint16_t flags);
 
-static struct name name_under(const struct reader *reader, const struct name *parent, const struct text *text,
-                              size_t start, size_t end) {
+static struct field name_under(const struct field *parent, const struct text *text, size_t start,
+                               size_t end)
+{
     uint32_t offset = origin_of(text, start);
     uint64_t hash = XXH3_64bits(text->bytes + start, end - start);
 
-    (void)reader;
-    return (struct name){hash_mix(parent->path, hash), offset, origin_of(text, end) - offset};
+    return (struct field){hash_mix(parent->path, hash), offset, origin_of(text, end) - offset};
 }
 
-static size_t emit_pairs(struct reader *reader, const struct text *text, size_t start, size_t end, char separator,
-                         const struct name *name) {
+static size_t emit_pairs(struct reader *reader, const struct text *text, size_t start, size_t end,
+                         char separator, const struct field *name)
+{
     uint32_t set = open_group(reader, PART_SET, 0), first;
     struct text whole = part_of(text, start, end);
     size_t i = start, name_end, value_end;
 
     while (i < end && structure_pair(text->bytes, i, end, &name_end, &value_end)) {
-        struct name field = name_under(reader, name, text, i, name_end);
-        struct text value = part_of(text, name_end + 1, value_end), pair = part_of(text, i, value_end);
+        struct field field = name_under(name, text, i, name_end);
+        struct text value = part_of(text, name_end + 1, value_end),
+                    pair = part_of(text, i, value_end);
         uint32_t group = open_group(reader, PART_SEQUENCE, 0);
 
         emit_token(reader, text, i, name_end, LK_CLASS_WORD, PART_NAME);
@@ -275,9 +218,11 @@ static size_t emit_pairs(struct reader *reader, const struct text *text, size_t 
 }
 
 /* If structure starts at `i` within a text: emits it and returns its end; else `i`. */
-static size_t emit_structure(struct reader *reader, const struct text *text, size_t *plain, size_t i,
-                             const struct name *name) {
-    bool word_starts = i == 0 || !(g_ascii_isalnum(text->bytes[i - 1]) || strchr("_.-=%", text->bytes[i - 1]));
+static size_t emit_structure(struct reader *reader, const struct text *text, size_t *plain,
+                             size_t i, const struct field *name)
+{
+    bool word_starts =
+        i == 0 || !(g_ascii_isalnum(text->bytes[i - 1]) || strchr("_.-=%", text->bytes[i - 1]));
     size_t end = SIZE_MAX, made_up = 0;
     char c = text->bytes[i], separator = 0;
 
@@ -295,7 +240,7 @@ static size_t emit_structure(struct reader *reader, const struct text *text, siz
     } else if (made_up) {
         uint32_t index = emit_token(reader, text, made_up, end, LK_CLASS_RANDOM, PART_TEMPORARY);
 
-        put_slot(parts_at(reader->parts, index), name->path, PLACE_NAMED, PART_TEMPORARY);
+        places_put(parts_at(reader->parts, index), name->path, PLACE_NAMED, PART_TEMPORARY);
     } else {
         emit_pairs(reader, text, i, end, separator, name);
     }
@@ -303,7 +248,8 @@ static size_t emit_structure(struct reader *reader, const struct text *text, siz
     return end;
 }
 
-static void emit_run(struct reader *reader, const struct text *text, const struct name *name) {
+static void emit_run(struct reader *reader, const struct text *text, const struct field *name)
+{
     size_t plain = 0, i = 0;
 
     while (i < text->length) {
@@ -314,13 +260,17 @@ static void emit_run(struct reader *reader, const struct text *text, const struc
     emit_lexed(reader, text, plain, text->length);
 }
 
-/* A text as a whole: one value of JSON, one identifier, or a run of words and structures. Returns its group. */
-static uint32_t emit_leaf(struct reader *reader, const struct text *text, const struct name *name, uint16_t flags) {
+/* A text as a whole: one value of JSON, one identifier, or a run of words and structures. Returns
+ * its group. */
+static uint32_t emit_leaf(struct reader *reader, const struct text *text, const struct field *name,
+                          uint16_t flags)
+{
     uint32_t group = open_group(reader, PART_SEQUENCE, flags);
     size_t start = structure_skip_space(text->bytes, 0, text->length), end = SIZE_MAX;
     uint8_t token_class = name->bytes ? identifier_class(reader, text) : 0;
 
-    if (start < text->length && strchr("{[", text->bytes[start]) && text->bytes[start] && reader->nested < NESTED_MAX)
+    if (start < text->length && strchr("{[", text->bytes[start]) && text->bytes[start] &&
+        reader->nested < NESTED_MAX)
         end = structure_value_end(text->bytes, start, text->length, reader->cut);
     if (end != SIZE_MAX && structure_skip_space(text->bytes, end, text->length) == text->length) {
         reader->nested++;
@@ -333,59 +283,15 @@ static uint32_t emit_leaf(struct reader *reader, const struct text *text, const 
     } else {
         emit_run(reader, text, name);
     }
-    place_tokens(reader, group, name);
+    places_assign(reader->parts, group, reader->source, name);
     close_group(reader, group, text);
     return group;
 }
 
 /* ---- JSON ---- */
 
-static size_t decode_unicode(const char *bytes, size_t length, char *out) {
-    gunichar c = 0;
-    size_t used = 6;
-
-    for (size_t i = 2; i < 6; i++)
-        c = c << 4 | (gunichar)g_ascii_xdigit_value(bytes[i]);
-    if (c >= 0xd800 && c < 0xdc00 && length >= 12 && bytes[6] == '\\' && bytes[7] == 'u') {
-        gunichar low = 0;
-
-        for (size_t i = 8; i < 12; i++)
-            low = low << 4 | (gunichar)(g_ascii_xdigit_value(bytes[i]) & 15);
-        if (low >= 0xdc00 && low < 0xe000) {
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            used = 12;
-        }
-    }
-    *out = '\0';
-    if (c >= 0xd800 && c < 0xe000)
-        c = 0xfffd;
-    out[g_unichar_to_utf8(c, out)] = '\0';
-    return used;
-}
-
-/* One escape at bytes[0] == '\\': its meaning into out (NUL-terminated, or a single NUL's worth), returns its length. */
-static size_t decode_escape(const char *bytes, size_t length, char out[8], size_t *out_bytes) {
-    static const char letters[] = "btnfr", meanings[] = "\b\t\n\f\r";
-    const char *letter;
-
-    *out_bytes = 1;
-    if (length < 2) {
-        out[0] = '\\';
-        return 1;
-    }
-    if (bytes[1] == 'u' && length >= 6 && g_ascii_isxdigit(bytes[2]) && g_ascii_isxdigit(bytes[3]) &&
-        g_ascii_isxdigit(bytes[4]) && g_ascii_isxdigit(bytes[5])) {
-        size_t used = decode_unicode(bytes, length, out);
-
-        *out_bytes = MAX(strlen(out), 1);
-        return used;
-    }
-    letter = bytes[1] ? strchr(letters, bytes[1]) : NULL;
-    out[0] = letter ? meanings[letter - letters] : bytes[1];
-    return 2;
-}
-
-static struct text decode_string(struct reader *reader, const struct text *text) {
+static struct text decode_string(struct reader *reader, const struct text *text)
+{
     char *bytes = g_malloc(text->length + 8), *end = bytes;
     uint32_t *origin = g_new(uint32_t, text->length + 9);
 
@@ -396,7 +302,7 @@ static struct text decode_string(struct reader *reader, const struct text *text)
         char out[8] = {text->bytes[i]};
 
         if (text->bytes[i] == '\\')
-            used = decode_escape(text->bytes + i, text->length - i, out, &meant);
+            used = structure_escape(text->bytes + i, text->length - i, out, &meant);
         for (size_t k = 0; k < meant; k++) {
             origin[end - bytes] = origin_of(text, i);
             *end++ = out[k];
@@ -407,7 +313,9 @@ static struct text decode_string(struct reader *reader, const struct text *text)
     return (struct text){bytes, (size_t)(end - bytes), origin, 0};
 }
 
-static size_t emit_scalar(struct reader *reader, const struct text *text, size_t start, const struct name *name) {
+static size_t emit_scalar(struct reader *reader, const struct text *text, size_t start,
+                          const struct field *name)
+{
     size_t end = structure_scalar_end(text->bytes, start, text->length, reader->cut);
     bool quoted = text->bytes[start] == '"' || text->bytes[start] == '\'';
     bool closed = quoted && end > start + 1 && text->bytes[end - 1] == text->bytes[start];
@@ -419,11 +327,13 @@ static size_t emit_scalar(struct reader *reader, const struct text *text, size_t
     return end;
 }
 
-static size_t emit_member(struct reader *reader, const struct text *text, size_t start, const struct name *name) {
+static size_t emit_member(struct reader *reader, const struct text *text, size_t start,
+                          const struct field *name)
+{
     size_t end = structure_scalar_end(text->bytes, start, text->length, reader->cut), colon, value;
     bool quoted = text->bytes[start] == '"' || text->bytes[start] == '\'';
     size_t inner = start + quoted, inner_end = end > inner ? end - quoted : inner;
-    struct name field = name_under(reader, name, text, inner, inner_end);
+    struct field field = name_under(name, text, inner, inner_end);
     uint32_t group = open_group(reader, PART_SEQUENCE, 0);
     struct text whole;
 
@@ -442,7 +352,9 @@ static size_t emit_member(struct reader *reader, const struct text *text, size_t
 }
 
 /* The value has been found whole, or cut at the text's end, by structure_value_end. */
-static size_t emit_value(struct reader *reader, const struct text *text, size_t start, const struct name *name) {
+static size_t emit_value(struct reader *reader, const struct text *text, size_t start,
+                         const struct field *name)
+{
     bool object = text->bytes[start] == '{';
     size_t i = start + 1, next;
     struct text whole;
@@ -470,22 +382,26 @@ static size_t emit_value(struct reader *reader, const struct text *text, size_t 
 
 /* ---- Keys and inputs ---- */
 
-static void read_text(struct reader *reader, const char *bytes, size_t start, size_t end) {
+static void read_text(struct reader *reader, const char *bytes, size_t start, size_t end)
+{
     struct text text = {bytes + start, end - start, NULL, (uint32_t)start};
-    struct name name = {0};
+    struct field name = {0};
 
     reader->source = bytes;
     if (end > start)
         emit_leaf(reader, &text, &name, 0);
 }
 
-static void read_hashes(struct reader *reader, const char *bytes, size_t stored, size_t skip, size_t skip_end) {
+static void read_hashes(struct reader *reader, const char *bytes, size_t stored, size_t skip,
+                        size_t skip_end)
+{
     uint32_t group = open_group(reader, PART_SET, PART_FLAT);
     struct text none = {"", 0, NULL, 0};
     uint64_t word = 0, since = 0; /* the latest word, and what came after it */
     size_t position = 0;
 
-    for (size_t i = 0; i + sizeof(struct lk_token_hash) <= stored; i += sizeof(struct lk_token_hash)) {
+    for (size_t i = 0; i + sizeof(struct lk_token_hash) <= stored;
+         i += sizeof(struct lk_token_hash)) {
         struct lk_token_hash token;
         struct part part = {.kind = PART_TOKEN, .flags = reader->flags, .feature = FEATURE_NONE};
 
@@ -502,16 +418,19 @@ static void read_hashes(struct reader *reader, const char *bytes, size_t stored,
             continue;
         if (part.token_class == LK_CLASS_WORD)
             word = token.folded_hash, since = 0;
-        else if (is_content(&part))
-            put_slot(&part, word, PLACE_NAMED, since++);
+        else if (places_has_content(&part))
+            places_put(&part, word, PLACE_NAMED, since++);
         g_array_append_val(reader->parts->array, part);
     }
     close_group(reader, group, &none);
 }
 
-static void read_key(struct reader *reader, const struct cache_key *key, const struct cache_input *input) {
+static void read_key(struct reader *reader, const struct cache_key *key,
+                     const struct cache_input *input)
+{
     size_t digest = input ? MIN(input->digest_offset, key->text_bytes) : key->text_bytes;
-    size_t digest_end = input ? MIN(digest + input->digest_bytes, key->text_bytes) : key->text_bytes;
+    size_t digest_end =
+        input ? MIN(digest + input->digest_bytes, key->text_bytes) : key->text_bytes;
 
     reader->flags = PART_OF_KEY;
     if (key->hashed) {
@@ -526,7 +445,9 @@ static void read_key(struct reader *reader, const struct cache_key *key, const s
         reader->parts->tail = hash_mix(XXH3_64bits(key->text, key->text_bytes), key->key_bytes);
 }
 
-static void read_input(struct reader *reader, const struct cache_key *key, const struct cache_input *input) {
+static void read_input(struct reader *reader, const struct cache_key *key,
+                       const struct cache_input *input)
+{
     reader->flags = 0;
     if (key->hashed) {
         read_hashes(reader, input->text, input->text_bytes, SIZE_MAX, 0);
@@ -537,11 +458,13 @@ static void read_input(struct reader *reader, const struct cache_key *key, const
 }
 
 /* Hash mode stores hashes of the first LK_TEXT_MAX bytes, too. */
-static bool input_is_cut(const struct cache_key *key, const struct cache_input *input) {
+static bool input_is_cut(const struct cache_key *key, const struct cache_input *input)
+{
     return input->input_bytes > (key->hashed ? LK_TEXT_MAX : input->text_bytes);
 }
 
-void parts_read(struct parts *parts, const struct cache_key *key, const struct cache_input *input) {
+void parts_read(struct parts *parts, const struct cache_key *key, const struct cache_input *input)
+{
     struct reader reader = {.parts = parts};
     struct text none = {"", 0, NULL, 0};
     uint32_t root;
@@ -559,7 +482,8 @@ void parts_read(struct parts *parts, const struct cache_key *key, const struct c
     close_group(&reader, root, &none);
 }
 
-void parts_mark(struct parts *parts, const struct map *features) {
+void parts_mark(struct parts *parts, const struct map *features)
+{
     for (guint i = 0; i < parts->array->len; i++) {
         struct part *part = parts_at(parts, i);
         const uint32_t *feature = part->slot ? map_find(features, part->slot) : NULL;
@@ -568,7 +492,8 @@ void parts_mark(struct parts *parts, const struct map *features) {
     }
 }
 
-struct parts *parts_new(void) {
+struct parts *parts_new(void)
+{
     struct parts *parts = g_new0(struct parts, 1);
 
     parts->array = g_array_new(FALSE, FALSE, sizeof(struct part));
@@ -577,7 +502,8 @@ struct parts *parts_new(void) {
     return parts;
 }
 
-void parts_free(struct parts *parts) {
+void parts_free(struct parts *parts)
+{
     if (!parts)
         return;
     g_array_free(parts->array, TRUE);

@@ -1,15 +1,18 @@
 /* A map from 64-bit hashes to 32-bit numbers: linear probing, deletion by shifting back. */
 #include "model/map.h"
 
-static uint64_t usable_key(uint64_t key) {
+static uint64_t usable_key(uint64_t key)
+{
     return key ? key : 0x9e3779b97f4a7c15ull;
 }
 
-static size_t home_of(const struct map *map, uint64_t key) {
+static size_t home_of(const struct map *map, uint64_t key)
+{
     return (size_t)((key * 0x9e3779b97f4a7c15ull) >> 20) & (map->capacity - 1);
 }
 
-static size_t probe(const struct map *map, uint64_t key) {
+static size_t probe(const struct map *map, uint64_t key)
+{
     size_t i = home_of(map, key);
 
     while (map->slots[i].key && map->slots[i].key != key)
@@ -17,7 +20,8 @@ static size_t probe(const struct map *map, uint64_t key) {
     return i;
 }
 
-static void grow(struct map *map) {
+static void grow(struct map *map)
+{
     struct map old = *map;
 
     map->capacity = old.capacity ? old.capacity * 2 : 64;
@@ -28,12 +32,14 @@ static void grow(struct map *map) {
     g_free(old.slots);
 }
 
-void map_clear(struct map *map) {
+void map_clear(struct map *map)
+{
     g_free(map->slots);
-    *map = (struct map)MAP_INIT;
+    *map = (struct map){0};
 }
 
-uint32_t *map_find(const struct map *map, uint64_t key) {
+uint32_t *map_find(const struct map *map, uint64_t key)
+{
     size_t i;
 
     if (!map->capacity)
@@ -42,7 +48,8 @@ uint32_t *map_find(const struct map *map, uint64_t key) {
     return map->slots[i].key ? &map->slots[i].value : NULL;
 }
 
-uint32_t *map_put(struct map *map, uint64_t key, bool *added) {
+uint32_t *map_put(struct map *map, uint64_t key, bool *added)
+{
     size_t i;
 
     if (map->used * 2 >= map->capacity)
@@ -58,7 +65,8 @@ uint32_t *map_put(struct map *map, uint64_t key, bool *added) {
     return &map->slots[i].value;
 }
 
-bool map_remove(struct map *map, uint64_t key) {
+bool map_remove(struct map *map, uint64_t key)
+{
     size_t hole, i, mask = map->capacity - 1;
 
     if (!map->capacity || !map->slots[hole = probe(map, usable_key(key))].key)

@@ -1,10 +1,12 @@
 /* The life of every key, access by access, and with it the cause of every miss. */
 #include "model/cache.h"
 
-/* An entry whose time runs out while a read is under way may be gone although the read was issued before. */
+/* An entry whose time runs out while a read is under way may be gone although the read was issued
+ * before. */
 #define EXPIRY_SLACK_NS 5000000
 
-struct replay replay_new(const struct cache_model *model) {
+struct replay replay_new(const struct cache_model *model)
+{
     struct replay replay = {model, g_new0(struct key_state, model->keys->len + 1)};
 
     for (guint i = 0; i < model->keys->len; i++)
@@ -12,24 +14,29 @@ struct replay replay_new(const struct cache_model *model) {
     return replay;
 }
 
-void replay_clear(struct replay *replay) {
+void replay_clear(struct replay *replay)
+{
     g_free(replay->states);
     replay->states = NULL;
 }
 
-bool key_alive(const struct key_state *state, int64_t time_ns) {
+bool key_alive(const struct key_state *state, int64_t time_ns)
+{
     const struct key_life *life = &state->life;
 
     return life->written && !life->deleted && !life->gone && life->expires_ns > time_ns;
 }
 
-static int64_t expiry_of(const struct cache_access *access) {
-    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
+static int64_t expiry_of(const struct cache_access *access)
+{
+    return access->ttl_ms >= 0 &&
+                   access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
                ? access->time_ns + access->ttl_ms * 1000000
                : INT64_MAX;
 }
 
-static void apply_write(struct key_state *state, const struct cache_access *access) {
+static void apply_write(struct key_state *state, const struct cache_access *access)
+{
     bool keeps = access->ttl_ms == LK_TTL_UNKNOWN && state->life.written && !state->life.deleted;
 
     state->before = state->life;
@@ -42,14 +49,16 @@ static void apply_write(struct key_state *state, const struct cache_access *acce
     state->life.deleted = state->life.gone = false;
 }
 
-static void apply_expire(struct key_state *state, const struct cache_access *access) {
+static void apply_expire(struct key_state *state, const struct cache_access *access)
+{
     if (access->ttl_ms == LK_TTL_UNKNOWN || !state->life.written)
         return;
     state->life.expires_ns = expiry_of(access);
     state->life.ttl_known = true;
 }
 
-static void apply_hit(struct key_state *state, const struct cache_access *access) {
+static void apply_hit(struct key_state *state, const struct cache_access *access)
+{
     if (!state->life.written || state->life.gone || state->life.deleted ||
         state->life.expires_ns <= access->time_ns) {
         state->life.expires_ns = INT64_MAX;
@@ -60,7 +69,8 @@ static void apply_hit(struct key_state *state, const struct cache_access *access
 }
 
 static enum cache_cause end_of_life(const struct replay *replay, const struct key_life *life,
-                                    const struct cache_access *access) {
+                                    const struct cache_access *access)
+{
     const struct cache_template *template;
 
     if (life->deleted)
@@ -75,13 +85,16 @@ static enum cache_cause end_of_life(const struct replay *replay, const struct ke
     return template->ttl_writes > template->lasting_writes ? CAUSE_EXPIRED : CAUSE_EVICTED;
 }
 
-/* A miss that overtook the write on its way, from another connection, tells of the time before it. */
-static bool overtakes(const struct key_state *state, const struct cache_access *access) {
+/* A miss that overtook the write on its way, from another connection, tells of the time before it.
+ */
+static bool overtakes(const struct key_state *state, const struct cache_access *access)
+{
     return state->settled_ns > access->time_ns && state->write_connection != access->connection;
 }
 
 static enum cache_cause apply_miss(struct replay *replay, struct key_state *state,
-                                   const struct cache_access *access) {
+                                   const struct cache_access *access)
+{
     const struct key_life *life = &state->life;
     enum cache_cause cause;
 
@@ -96,13 +109,16 @@ static enum cache_cause apply_miss(struct replay *replay, struct key_state *stat
             state->life.gone = true;
         return cause;
     }
-    cause = !state->missed ? CAUSE_FIRST_SEEN : state->awaited ? CAUSE_CONCURRENT : CAUSE_NOT_STORED;
+    cause = !state->missed   ? CAUSE_FIRST_SEEN
+            : state->awaited ? CAUSE_CONCURRENT
+                             : CAUSE_NOT_STORED;
     state->missed = true;
     state->awaited |= access->partner != CACHE_NONE;
     return cause;
 }
 
-static void apply_flush(struct replay *replay, const struct cache_access *access) {
+static void apply_flush(struct replay *replay, const struct cache_access *access)
+{
     for (guint i = 0; i < replay->model->keys->len; i++) {
         const struct cache_key *key = model_key(replay->model, i);
 
@@ -112,7 +128,8 @@ static void apply_flush(struct replay *replay, const struct cache_access *access
     }
 }
 
-enum cache_cause replay_step(struct replay *replay, uint32_t index) {
+enum cache_cause replay_step(struct replay *replay, uint32_t index)
+{
     const struct cache_access *access = model_access(replay->model, index);
     enum cache_cause cause = CAUSE_NONE;
     struct key_state *state;

@@ -12,27 +12,32 @@ struct owned {
     GDestroyNotify release;
 };
 
-static void release_owned(gpointer data) {
+static void release_owned(gpointer data)
+{
     struct owned *owned = data;
     owned->release(owned->what);
     g_free(owned);
 }
 
-static void own(struct report *report, gpointer what, GDestroyNotify release) {
+static void own(struct report *report, gpointer what, GDestroyNotify release)
+{
     struct owned *owned = g_new(struct owned, 1);
     *owned = (struct owned){what, release};
     g_ptr_array_add(report->owned, owned);
 }
 
-static void release_pointers(gpointer pointers) {
+static void release_pointers(gpointer pointers)
+{
     g_ptr_array_free(pointers, TRUE);
 }
 
-static void release_array(gpointer array) {
+static void release_array(gpointer array)
+{
     g_array_free(array, TRUE);
 }
 
-struct report *report_new(void) {
+struct report *report_new(void)
+{
     struct report *report = g_new0(struct report, 1);
     report->text = g_string_chunk_new(TEXT_CHUNK);
     report->owned = g_ptr_array_new_with_free_func(release_owned);
@@ -50,7 +55,8 @@ struct report *report_new(void) {
     return report;
 }
 
-void report_free(struct report *report) {
+void report_free(struct report *report)
+{
     if (report == NULL)
         return;
     g_ptr_array_free(report->owned, TRUE);
@@ -58,11 +64,13 @@ void report_free(struct report *report) {
     g_free(report);
 }
 
-const char *report_text(struct report *report, const char *text) {
+const char *report_text(struct report *report, const char *text)
+{
     return text == NULL ? NULL : g_string_chunk_insert_const(report->text, text);
 }
 
-const char *report_printf(struct report *report, const char *format, ...) {
+const char *report_printf(struct report *report, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     char *text = g_strdup_vprintf(format, arguments);
@@ -72,32 +80,37 @@ const char *report_printf(struct report *report, const char *format, ...) {
     return kept;
 }
 
-void *report_alloc(struct report *report, size_t bytes) {
+void *report_alloc(struct report *report, size_t bytes)
+{
     void *memory = g_malloc0(bytes);
     own(report, memory, g_free);
     return memory;
 }
 
-GPtrArray *report_pointers(struct report *report) {
+GPtrArray *report_pointers(struct report *report)
+{
     GPtrArray *pointers = g_ptr_array_new();
     own(report, pointers, release_pointers);
     return pointers;
 }
 
-GArray *report_array(struct report *report, size_t element_bytes) {
+GArray *report_array(struct report *report, size_t element_bytes)
+{
     GArray *array = g_array_new(FALSE, TRUE, (guint)element_bytes);
     own(report, array, release_array);
     return array;
 }
 
-void report_note(struct report *report, const char *note) {
+void report_note(struct report *report, const char *note)
+{
     for (guint i = 0; i < report->notes->len; i++)
         if (g_str_equal(g_ptr_array_index(report->notes, i), note))
             return;
     g_ptr_array_add(report->notes, (gpointer)(uintptr_t)report_text(report, note));
 }
 
-struct finding *report_finding(struct report *report, const char *rule, enum severity severity) {
+struct finding *report_finding(struct report *report, const char *rule, enum severity severity)
+{
     struct finding *finding = report_alloc(report, sizeof(*finding));
     finding->rule = rule;
     finding->severity = severity;
@@ -109,7 +122,8 @@ struct finding *report_finding(struct report *report, const char *rule, enum sev
     return finding;
 }
 
-void finding_metric(struct finding *finding, const char *name, double value) {
+void finding_metric(struct finding *finding, const char *name, double value)
+{
     struct metric metric = {name, value};
     g_array_append_val(finding->metrics, metric);
 }

@@ -5,7 +5,8 @@
 
 #define LARGEST (64 - LK_SKETCH_PRECISION + 1) /* a register's largest value */
 
-void sketch_add(uint8_t *sketch, uint64_t hash) {
+void sketch_add(uint8_t *sketch, uint64_t hash)
+{
     uint32_t index = (uint32_t)(hash >> (64 - LK_SKETCH_PRECISION));
     uint64_t rest = hash << LK_SKETCH_PRECISION | 1ull << (LK_SKETCH_PRECISION - 1);
     uint8_t value = (uint8_t)(1 + __builtin_clzll(rest));
@@ -14,13 +15,15 @@ void sketch_add(uint8_t *sketch, uint64_t hash) {
         sketch[index] = value;
 }
 
-void sketch_merge(uint8_t *sketch, const uint8_t *other) {
+void sketch_merge(uint8_t *sketch, const uint8_t *other)
+{
     for (uint32_t i = 0; i < LK_SKETCH_BYTES; i++)
         if (sketch[i] < other[i])
             sketch[i] = other[i];
 }
 
-static double tau(double x) {
+static double tau(double x)
+{
     double y = 1, z = 1 - x, previous;
 
     if (x <= 0 || x >= 1)
@@ -34,7 +37,8 @@ static double tau(double x) {
     return z / 3;
 }
 
-static double sigma(double x) {
+static double sigma(double x)
+{
     double y = 1, z = x, previous;
 
     if (x >= 1)
@@ -48,7 +52,8 @@ static double sigma(double x) {
     return z;
 }
 
-double sketch_estimate(const uint8_t *sketch) {
+double sketch_estimate(const uint8_t *sketch)
+{
     const double registers = LK_SKETCH_BYTES;
     uint32_t counts[LARGEST + 1] = {0};
     double z;

@@ -1,7 +1,7 @@
 /*
- * HyperLogLog sketches as captures hold them (capture/layout.h): LK_SKETCH_BYTES registers. The estimate is Ertl's
- * improved raw estimator (O. Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, algorithm 6),
- * unbiased over the whole range without tables.
+ * HyperLogLog sketches as captures hold them (capture/layout.h): LK_SKETCH_BYTES registers. The
+ * estimate is Ertl's improved raw estimator (O. Ertl, "New cardinality estimation algorithms for
+ * HyperLogLog sketches", 2017, algorithm 6), unbiased over the whole range without tables.
  */
 #ifndef LEAKEY_MODEL_SKETCH_H
 #define LEAKEY_MODEL_SKETCH_H

@@ -11,13 +11,16 @@
 
 /* ---- Identity ---- */
 
-static void hash_text(XXH3_state_t *state, const char *text) {
+static void hash_text(XXH3_state_t *state, const char *text)
+{
     XXH3_64bits_update(state, text, strlen(text) + 1);
 }
 
-/* A function that is known counts by name, so that a rebuild keeps its identity; one that is not, by its place. Code of
- * no module (generated at run time) lies anywhere and counts as just that, if there is better in the stack. */
-static void hash_frame(XXH3_state_t *state, const struct frame *frame, bool any_module) {
+/* A function that is known counts by name, so that a rebuild keeps its identity; one that is not,
+ * by its place. Code of no module (generated at run time) lies anywhere and counts as just that, if
+ * there is better in the stack. */
+static void hash_frame(XXH3_state_t *state, const struct frame *frame, bool any_module)
+{
     if (frame->function != NULL) {
         hash_text(state, frame->function);
     } else if (frame->module != NULL) {
@@ -30,7 +33,8 @@ static void hash_frame(XXH3_state_t *state, const struct frame *frame, bool any_
     }
 }
 
-const char *stack_identity(struct report *report, const struct stack *stack) {
+const char *stack_identity(struct report *report, const struct stack *stack)
+{
     XXH3_state_t state;
     char text[17];
     bool any_module = false;
@@ -45,52 +49,59 @@ const char *stack_identity(struct report *report, const struct stack *stack) {
 
 /* ---- Culprit ---- */
 
-/* Libraries here are the system's when their names begin with "lib" or "ld-": a plugin's own does not. */
-static const char *const system_directories[] = {"/lib/", "/lib32/", "/lib64/", "/usr/lib/",
-                                                 "/usr/lib32/", "/usr/lib64/", "/usr/local/lib/",
-                                                 "/nix/store/", "/snap/"};
+/* Libraries here are the system's when their names begin with "lib" or "ld-": a plugin's own does
+ * not. */
+static const char *const system_directories[] = {"/lib/",           "/lib32/",     "/lib64/",
+                                                 "/usr/lib/",       "/usr/lib32/", "/usr/lib64/",
+                                                 "/usr/local/lib/", "/nix/store/", "/snap/"};
 
 /* Client libraries, allocators and runtimes that a service may carry with it. */
 static const char *const foreign_libraries[] = {
-    "libc.so", "libc-", "ld-", "libm.so", "libpthread", "libhiredis", "libvalkey", "libredis++", "libstdc++",
-    "libgcc_s", "libglib-", "libjansson", "libjemalloc", "libtcmalloc", "libmimalloc", "libcrypto", "libssl",
-    "libxxhash", "libleakey", "linux-vdso", "[vdso]",
+    "libc.so",     "libc-",     "ld-",      "libm.so",   "libpthread", "libhiredis",  "libvalkey",
+    "libredis++",  "libstdc++", "libgcc_s", "libglib-",  "libjansson", "libjemalloc", "libtcmalloc",
+    "libmimalloc", "libcrypto", "libssl",   "libxxhash", "libleakey",  "linux-vdso",  "[vdso]",
 };
 
 /* Functions of the service's own file that only pass an allocation or a cache command on. */
 static const char *const passing_functions[] = {
-    "malloc", "calloc", "realloc", "reallocarray", "free", "strdup", "strndup", "asprintf", "vasprintf",
-    "posix_memalign", "aligned_alloc", "xmalloc", "xcalloc", "xrealloc", "xstrdup", "zmalloc", "zcalloc",
-    "zrealloc", "safe_malloc", "my_malloc", "hi_malloc", "hi_calloc", "hi_realloc", "hi_strdup",
+    "malloc",      "calloc",    "realloc",   "reallocarray",   "free",          "strdup",
+    "strndup",     "asprintf",  "vasprintf", "posix_memalign", "aligned_alloc", "xmalloc",
+    "xcalloc",     "xrealloc",  "xstrdup",   "zmalloc",        "zcalloc",       "zrealloc",
+    "safe_malloc", "my_malloc", "hi_malloc", "hi_calloc",      "hi_realloc",    "hi_strdup",
 };
 static const char *const passing_prefixes[] = {
-    "operator new", "std::", "__gnu_cxx::", "void* std::", "__interceptor_", "g_malloc", "g_strdup", "g_realloc",
-    "sds", "redisReader", "redisGetReply", "redisCommand", "redisvCommand", "redisAppend", "redisBuffer",
-    "redisConnect", "redisContext", "__redis",  "redisNext", "alloc::", "<alloc::", "hashbrown::", "core::",
-    "__rust_", "__rg_", "__rdl_",
+    "operator new",  "std::",       "__gnu_cxx::", "void* std::",  "__interceptor_", "g_malloc",
+    "g_strdup",      "g_realloc",   "sds",         "redisReader",  "redisGetReply",  "redisCommand",
+    "redisvCommand", "redisAppend", "redisBuffer", "redisConnect", "redisContext",   "__redis",
+    "redisNext",     "alloc::",     "<alloc::",    "hashbrown::",  "core::",         "__rust_",
+    "__rg_",         "__rdl_",
 };
 
-static bool has_prefix_of(const char *text, const char *const *prefixes, size_t count) {
+static bool has_prefix_of(const char *text, const char *const *prefixes, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         if (g_str_has_prefix(text, prefixes[i]))
             return true;
     return false;
 }
 
-
-static bool is_foreign_library(const char *module) {
-    return has_prefix_of(text_base_name(module), foreign_libraries, G_N_ELEMENTS(foreign_libraries));
+static bool is_foreign_library(const char *module)
+{
+    return has_prefix_of(text_base_name(module), foreign_libraries,
+                         G_N_ELEMENTS(foreign_libraries));
 }
 
 /* The executable itself, or a library that came with the service. */
-static bool is_own_module(const char *module) {
+static bool is_own_module(const char *module)
+{
     const char *name = text_base_name(module);
     bool library = g_str_has_prefix(name, "lib") || g_str_has_prefix(name, "ld-");
     bool system = has_prefix_of(module, system_directories, G_N_ELEMENTS(system_directories));
     return !is_foreign_library(module) && !(library && system);
 }
 
-static bool only_passes_on(const char *function) {
+static bool only_passes_on(const char *function)
+{
     for (size_t i = 0; i < G_N_ELEMENTS(passing_functions); i++)
         if (strcmp(function, passing_functions[i]) == 0)
             return true;
@@ -98,7 +109,8 @@ static bool only_passes_on(const char *function) {
 }
 
 /* How well a frame answers "whose code is it?"; 0 is not at all. */
-static int culprit_rank(const struct frame *frame) {
+static int culprit_rank(const struct frame *frame)
+{
     if (frame->module == NULL)
         return 1;
     if (is_own_module(frame->module))
@@ -106,7 +118,8 @@ static int culprit_rank(const struct frame *frame) {
     return is_foreign_library(frame->module) ? 1 : 2;
 }
 
-const struct frame *stack_culprit(const struct stack *stack) {
+const struct frame *stack_culprit(const struct stack *stack)
+{
     const struct frame *best = NULL;
     int best_rank = 0;
     for (guint i = 0; i < stack->frames->len; i++) {

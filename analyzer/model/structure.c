@@ -5,15 +5,17 @@
 #include <string.h>
 
 #define DEPTH_MAX 32
-#define NOTHING SIZE_MAX
+#define NOTHING   SIZE_MAX
 
-size_t structure_skip_space(const char *text, size_t start, size_t end) {
+size_t structure_skip_space(const char *text, size_t start, size_t end)
+{
     while (start < end && g_ascii_isspace(text[start]))
         start++;
     return start;
 }
 
-static size_t string_end(const char *text, size_t start, size_t end, bool cut) {
+static size_t string_end(const char *text, size_t start, size_t end, bool cut)
+{
     char quote = text[start];
 
     for (size_t i = start + 1; i < end; i++) {
@@ -25,11 +27,13 @@ static size_t string_end(const char *text, size_t start, size_t end, bool cut) {
     return cut ? end : NOTHING;
 }
 
-static bool bare_byte(char c) {
+static bool bare_byte(char c)
+{
     return !g_ascii_isspace(c) && !strchr(",:{}[]()\"'", c);
 }
 
-size_t structure_scalar_end(const char *text, size_t start, size_t end, bool cut) {
+size_t structure_scalar_end(const char *text, size_t start, size_t end, bool cut)
+{
     size_t i = start;
 
     if (start < end && (text[start] == '"' || text[start] == '\''))
@@ -42,7 +46,8 @@ size_t structure_scalar_end(const char *text, size_t start, size_t end, bool cut
 static size_t value_end(const char *text, size_t start, size_t end, bool cut, int depth);
 
 /* A name and its colon. */
-static size_t name_end(const char *text, size_t start, size_t end, bool cut) {
+static size_t name_end(const char *text, size_t start, size_t end, bool cut)
+{
     size_t i = structure_scalar_end(text, start, end, cut);
 
     if (i == NOTHING)
@@ -53,7 +58,8 @@ static size_t name_end(const char *text, size_t start, size_t end, bool cut) {
     return text[i] == ':' ? i + 1 : NOTHING;
 }
 
-static size_t container_end(const char *text, size_t start, size_t end, bool cut, int depth) {
+static size_t container_end(const char *text, size_t start, size_t end, bool cut, int depth)
+{
     bool object = text[start] == '{';
     char close = object ? '}' : ']';
     size_t i = structure_skip_space(text, start + 1, end);
@@ -78,7 +84,8 @@ static size_t container_end(const char *text, size_t start, size_t end, bool cut
     return i == end && cut ? end : NOTHING;
 }
 
-static size_t value_end(const char *text, size_t start, size_t end, bool cut, int depth) {
+static size_t value_end(const char *text, size_t start, size_t end, bool cut, int depth)
+{
     size_t i = structure_skip_space(text, start, end);
 
     if (i == end)
@@ -88,11 +95,13 @@ static size_t value_end(const char *text, size_t start, size_t end, bool cut, in
     return depth < DEPTH_MAX ? container_end(text, i, end, cut, depth) : NOTHING;
 }
 
-size_t structure_value_end(const char *text, size_t start, size_t end, bool cut) {
+size_t structure_value_end(const char *text, size_t start, size_t end, bool cut)
+{
     return value_end(text, start, end, cut, 0);
 }
 
-bool structure_pair(const char *text, size_t start, size_t end, size_t *name, size_t *value) {
+bool structure_pair(const char *text, size_t start, size_t end, size_t *name, size_t *value)
+{
     size_t i = start;
 
     if (i == end || !(g_ascii_isalpha(text[i]) || text[i] == '_'))
@@ -112,7 +121,8 @@ bool structure_pair(const char *text, size_t start, size_t end, size_t *name, si
     return true;
 }
 
-size_t structure_pairs_end(const char *text, size_t start, size_t end, char *separator) {
+size_t structure_pairs_end(const char *text, size_t start, size_t end, char *separator)
+{
     size_t name, value, last = NOTHING, i = start;
 
     for (size_t count = 1; structure_pair(text, i, end, &name, &value); count++) {
@@ -129,11 +139,14 @@ size_t structure_pairs_end(const char *text, size_t start, size_t end, char *sep
     return last;
 }
 
-bool structure_temporary(const char *text, size_t start, size_t end, size_t *made_up, size_t *made_up_end) {
+bool structure_temporary(const char *text, size_t start, size_t end, size_t *made_up,
+                         size_t *made_up_end)
+{
     static const struct {
         const char *prefix;
         int folders; /* made up as well */
-    } places[] = {{"/tmp/", 0}, {"/var/tmp/", 0}, {"/dev/shm/", 0}, {"/var/folders/", 3}, {"\\Temp\\", 0}};
+    } places[] = {
+        {"/tmp/", 0}, {"/var/tmp/", 0}, {"/dev/shm/", 0}, {"/var/folders/", 3}, {"\\Temp\\", 0}};
 
     for (size_t p = 0; p < G_N_ELEMENTS(places); p++) {
         size_t bytes = strlen(places[p].prefix), i = start + bytes;
@@ -149,4 +162,49 @@ bool structure_temporary(const char *text, size_t start, size_t end, size_t *mad
         return i > *made_up;
     }
     return false;
+}
+
+static size_t unicode_escape(const char *bytes, size_t length, char *out)
+{
+    gunichar c = 0;
+    size_t used = 6;
+
+    for (size_t i = 2; i < 6; i++)
+        c = c << 4 | (gunichar)g_ascii_xdigit_value(bytes[i]);
+    if (c >= 0xd800 && c < 0xdc00 && length >= 12 && bytes[6] == '\\' && bytes[7] == 'u') {
+        gunichar low = 0;
+
+        for (size_t i = 8; i < 12; i++)
+            low = low << 4 | (gunichar)(g_ascii_xdigit_value(bytes[i]) & 15);
+        if (low >= 0xdc00 && low < 0xe000) {
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            used = 12;
+        }
+    }
+    if (c >= 0xd800 && c < 0xe000)
+        c = 0xfffd;
+    out[g_unichar_to_utf8(c, out)] = '\0';
+    return used;
+}
+
+size_t structure_escape(const char *bytes, size_t length, char out[8], size_t *out_bytes)
+{
+    static const char letters[] = "btnfr", meanings[] = "\b\t\n\f\r";
+    const char *letter;
+
+    *out_bytes = 1;
+    if (length < 2) {
+        out[0] = '\\';
+        return 1;
+    }
+    if (bytes[1] == 'u' && length >= 6 && g_ascii_isxdigit(bytes[2]) &&
+        g_ascii_isxdigit(bytes[3]) && g_ascii_isxdigit(bytes[4]) && g_ascii_isxdigit(bytes[5])) {
+        size_t used = unicode_escape(bytes, length, out);
+
+        *out_bytes = MAX(strlen(out), 1);
+        return used;
+    }
+    letter = bytes[1] ? strchr(letters, bytes[1]) : NULL;
+    out[0] = letter ? meanings[letter - letters] : bytes[1];
+    return 2;
 }

@@ -1,4 +1,5 @@
-/* From a capture's sites to stacks with names; each module is opened once, each address looked up once. */
+/* From a capture's sites to stacks with names; each module is opened once, each address looked up
+ * once. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,31 +18,36 @@ struct module {
 
 struct symbols {
     struct report *report;
-    GHashTable *modules; /* "path\nbuild-id" -> struct module */
-    GHashTable *stacks;  /* capture -> GPtrArray of const struct stack *, by site id */
+    GHashTable *modules;   /* "path\nbuild-id" -> struct module */
+    GHashTable *stacks;    /* capture -> GPtrArray of const struct stack *, by site id */
     struct module nowhere; /* of addresses in no module */
 };
 
-static void module_free(gpointer data) {
+static void module_free(gpointer data)
+{
     struct module *module = data;
     debuginfo_free(module->info);
     g_hash_table_destroy(module->found);
     g_free(module);
 }
 
-static void frames_free(gpointer frames) {
+static void frames_free(gpointer frames)
+{
     g_array_free(frames, TRUE);
 }
 
-static void stacks_free(gpointer stacks) {
+static void stacks_free(gpointer stacks)
+{
     g_ptr_array_free(stacks, TRUE);
 }
 
-static GHashTable *new_found(void) {
+static GHashTable *new_found(void)
+{
     return g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, frames_free);
 }
 
-struct symbols *symbols_new(struct report *report) {
+struct symbols *symbols_new(struct report *report)
+{
     struct symbols *symbols = g_new0(struct symbols, 1);
     symbols->report = report;
     symbols->modules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, module_free);
@@ -50,7 +56,8 @@ struct symbols *symbols_new(struct report *report) {
     return symbols;
 }
 
-void symbols_free(struct symbols *symbols) {
+void symbols_free(struct symbols *symbols)
+{
     if (symbols == NULL)
         return;
     g_hash_table_destroy(symbols->modules);
@@ -61,8 +68,10 @@ void symbols_free(struct symbols *symbols) {
 
 /* ---- Modules ---- */
 
-/* Where the file may be: at its path; where a process in another root sees it; its debug file alone. g_strfreev. */
-static char **candidate_paths(const struct capture *capture, const struct capture_module *raw) {
+/* Where the file may be: at its path; where a process in another root sees it; its debug file
+ * alone. g_strfreev. */
+static char **candidate_paths(const struct capture *capture, const struct capture_module *raw)
+{
     GStrvBuilder *paths = g_strv_builder_new();
     char *path = g_strdup(raw->path);
     if (g_str_has_suffix(path, DELETED_MARK))
@@ -86,7 +95,8 @@ static char **candidate_paths(const struct capture *capture, const struct captur
 }
 
 static void open_module(struct symbols *symbols, const struct capture *capture,
-                        const struct capture_module *raw, struct module *module) {
+                        const struct capture_module *raw, struct module *module)
+{
     bool other = false;
     if (raw->path[0] != '/')
         return; /* [vdso] and kin: no file */
@@ -97,12 +107,14 @@ static void open_module(struct symbols *symbols, const struct capture *capture,
     if (module->info == NULL)
         report_note(symbols->report,
                     report_printf(symbols->report, "no symbols for %s: %s", raw->path,
-                                  other ? "the file there now is another build than the one that ran"
-                                        : "the file is not there"));
+                                  other
+                                      ? "the file there now is another build than the one that ran"
+                                      : "the file is not there"));
 }
 
 static struct module *module_for(struct symbols *symbols, const struct capture *capture,
-                                 const struct capture_module *raw) {
+                                 const struct capture_module *raw)
+{
     char *key = g_strconcat(raw->path, "\n", raw->build_id, NULL);
     struct module *module = g_hash_table_lookup(symbols->modules, key);
     if (module != NULL) {
@@ -119,7 +131,8 @@ static struct module *module_for(struct symbols *symbols, const struct capture *
 }
 
 static const struct capture_module *find_module(const struct capture *capture, uint64_t address,
-                                                uint32_t epoch) {
+                                                uint32_t epoch)
+{
     for (guint i = 0; i < capture->modules->len; i++) {
         const struct capture_module *module =
             &g_array_index(capture->modules, struct capture_module, i);
@@ -139,7 +152,8 @@ struct frame_maker {
     GArray *frames;
 };
 
-static void add_frame(const struct debug_frame *found, void *context) {
+static void add_frame(const struct debug_frame *found, void *context)
+{
     const struct frame_maker *maker = context;
     struct report *report = maker->symbols->report;
     struct frame frame = {.function = report_text(report, found->function),
@@ -153,7 +167,8 @@ static void add_frame(const struct debug_frame *found, void *context) {
 }
 
 /* The frames of one address within a module, looked up once. */
-static const GArray *module_frames(struct symbols *symbols, struct module *module, uint64_t offset) {
+static const GArray *module_frames(struct symbols *symbols, struct module *module, uint64_t offset)
+{
     gint64 key = (gint64)offset;
     GArray *frames = g_hash_table_lookup(module->found, &key);
     if (frames != NULL)
@@ -169,17 +184,18 @@ static const GArray *module_frames(struct symbols *symbols, struct module *modul
 }
 
 static const struct stack *make_stack(struct symbols *symbols, const struct capture *capture,
-                                      const struct capture_site *site) {
+                                      const struct capture_site *site)
+{
     struct stack *stack = report_alloc(symbols->report, sizeof(*stack));
     const struct capture_module *raw = NULL;
     stack->frames = report_array(symbols->report, sizeof(struct frame));
     stack->cut = site->cut;
     for (uint32_t i = 0; i < site->depth; i++) {
-        uint64_t call = site->frames[i] - 1; /* a return address is the instruction after the call */
+        uint64_t call =
+            site->frames[i] - 1; /* a return address is the instruction after the call */
         if (raw == NULL || call < raw->start || call >= raw->end)
             raw = find_module(capture, call, site->epoch);
-        struct module *module =
-            raw == NULL ? &symbols->nowhere : module_for(symbols, capture, raw);
+        struct module *module = raw == NULL ? &symbols->nowhere : module_for(symbols, capture, raw);
         uint64_t offset = raw == NULL ? call : call - raw->bias;
         const GArray *frames = module_frames(symbols, module, offset);
         g_array_append_vals(stack->frames, frames->data, frames->len);
@@ -188,7 +204,8 @@ static const struct stack *make_stack(struct symbols *symbols, const struct capt
 }
 
 const struct stack *symbols_stack(struct symbols *symbols, const struct capture *capture,
-                                  uint32_t site_id) {
+                                  uint32_t site_id)
+{
     if (site_id >= capture->sites->len)
         site_id = 0;
     GPtrArray *stacks = g_hash_table_lookup(symbols->stacks, capture);

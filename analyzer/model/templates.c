@@ -7,10 +7,12 @@
 #include "model/inputs.h"
 #include "model/sketch.h"
 
-#define SIBLINGS_MAX 48  /* words at one place of a template that may each have a template of their own */
-#define SIBLINGS_MANY 8  /* more than that, if each is asked for a few times only ... */
-#define COMMANDS_FEW 4   /* ... on average */
-#define ROUNDS 3         /* words of one template that may be merged */
+/* Words at one place of a template that may each have a template of their own. */
+#define SIBLINGS_MAX  48
+#define SIBLINGS_MANY 8 /* more than that, if each is asked for a few times only ... */
+#define COMMANDS_FEW  4 /* ... on average */
+#define NUMBERED_MAX  3 /* words that are letters and a number, alike but for the number */
+#define ROUNDS        3 /* words of one template that may be merged */
 
 struct variant { /* a template text, before and after merging */
     char *text;
@@ -22,15 +24,19 @@ struct family { /* templates alike but for one word */
     char *text;
     uint64_t commands;
     uint32_t members;
-    bool prefix; /* the word is the first one, which names the kind of key */
+    bool prefix;     /* the word is the first one, which names the kind of key */
+    bool overflowed; /* there is a template of its text: the shim had seen too many words there */
+    bool numbered;   /* only the number at the word's end differs */
 };
 
-static bool word_byte(unsigned char c) {
+static bool word_byte(unsigned char c)
+{
     return g_ascii_isalnum(c) || c == '_' || c >= 0x80;
 }
 
 /* The next word outside <...> at or after *start; false: none. */
-static bool next_word(const char *text, size_t *start, size_t *end) {
+static bool next_word(const char *text, size_t *start, size_t *end)
+{
     size_t i = *start;
 
     while (text[i] && !word_byte((unsigned char)text[i])) {
@@ -45,54 +51,107 @@ static bool next_word(const char *text, size_t *start, size_t *end) {
     return i > *start;
 }
 
-static char *without_word(const char *text, size_t start, size_t end) {
-    return g_strdup_printf("%.*s<text>%s", (int)start, text, text + end);
+/* Where the number begins in "shard12" or "q7"; 0: the word is none of these, or a version. */
+static size_t number_start(const char *text, size_t start, size_t end)
+{
+    size_t digits = end;
+
+    while (digits > start && g_ascii_isdigit(text[digits - 1]))
+        digits--;
+    if (digits == end || digits == start ||
+        (digits == start + 1 && g_ascii_tolower(text[start]) == 'v'))
+        return 0;
+    return digits;
 }
 
-static void count_families(GHashTable *families, const struct variant *variant) {
+#define FORMS 2
+
+/* The texts of the families that the word makes the template a member of: NULL where there is none.
+ * The one of numbers comes first. */
+static void family_texts(const char *text, size_t start, size_t end, char *forms[FORMS])
+{
+    size_t digits = number_start(text, start, end);
+
+    forms[0] = digits ? g_strdup_printf("%.*s<number>%s", (int)digits, text, text + end) : NULL;
+    forms[1] = g_strdup_printf("%.*s<text>%s", (int)start, text, text + end);
+}
+
+static void count_member(GHashTable *families, const struct variant *variant, char *text,
+                         bool prefix, bool numbered)
+{
+    struct family *family = g_hash_table_lookup(families, text);
+
+    if (!family) {
+        family = g_new0(struct family, 1);
+        family->text = text;
+        family->prefix = prefix;
+        family->numbered = numbered;
+        g_hash_table_insert(families, text, family);
+    } else {
+        g_free(text);
+    }
+    family->members++;
+    family->commands += variant->commands;
+}
+
+static void count_families(GHashTable *families, const struct variant *variant)
+{
     size_t start = 0, end;
 
     for (bool prefix = true; next_word(variant->text, &start, &end); start = end, prefix = false) {
-        char *text = without_word(variant->text, start, end);
-        struct family *family = g_hash_table_lookup(families, text);
+        char *forms[FORMS];
 
-        if (!family) {
-            family = g_new0(struct family, 1);
-            family->text = text;
-            family->prefix = prefix;
-            g_hash_table_insert(families, text, family);
-        } else {
-            g_free(text);
-        }
-        family->members++;
-        family->commands += variant->commands;
+        family_texts(variant->text, start, end, forms);
+        for (int i = 0; i < FORMS; i++)
+            if (forms[i])
+                count_member(families, variant, forms[i], prefix, i == 0);
     }
 }
 
-static bool too_many(const struct family *family) {
+static bool too_many(const struct family *family)
+{
+    if (family->numbered)
+        return family->members > NUMBERED_MAX;
     return family->members > SIBLINGS_MAX ||
+           (family->overflowed && family->members > SIBLINGS_MANY) ||
            (!family->prefix && family->members > SIBLINGS_MANY &&
             family->commands <= (uint64_t)COMMANDS_FEW * family->members);
 }
 
-static void free_family(gpointer data) {
+static void free_family(gpointer data)
+{
     struct family *family = data;
 
     g_free(family->text);
     g_free(family);
 }
 
-static bool join_family(GHashTable *families, struct variant *variant) {
+/* The one that the shim has begun, then numbers before whole words, then the larger family. */
+static bool is_better(const struct family *family, const struct family *best)
+{
+    if (!best || family->overflowed != best->overflowed)
+        return !best || family->overflowed;
+    if (family->numbered != best->numbered)
+        return family->numbered;
+    return family->members > best->members;
+}
+
+static bool join_family(GHashTable *families, struct variant *variant)
+{
     size_t start = 0, end;
     const struct family *best = NULL;
 
     for (; next_word(variant->text, &start, &end); start = end) {
-        char *text = without_word(variant->text, start, end);
-        const struct family *family = g_hash_table_lookup(families, text);
+        char *forms[FORMS];
 
-        g_free(text);
-        if (too_many(family) && (!best || family->members > best->members))
-            best = family;
+        family_texts(variant->text, start, end, forms);
+        for (int i = 0; i < FORMS; i++) {
+            const struct family *family = forms[i] ? g_hash_table_lookup(families, forms[i]) : NULL;
+
+            g_free(forms[i]);
+            if (family && too_many(family) && is_better(family, best))
+                best = family;
+        }
     }
     if (best) {
         g_free(variant->text);
@@ -101,7 +160,8 @@ static bool join_family(GHashTable *families, struct variant *variant) {
     return best != NULL;
 }
 
-static void free_distinct(gpointer data) {
+static void free_distinct(gpointer data)
+{
     struct variant *variant = data;
 
     g_free(variant->text);
@@ -109,11 +169,12 @@ static void free_distinct(gpointer data) {
 }
 
 /* One round over the distinct texts among the variants. */
-static bool merge_round(GArray *variants) {
+static bool merge_round(GArray *variants)
+{
     GHashTable *distinct = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_distinct);
     GHashTable *families = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_family);
     GHashTableIter each;
-    gpointer value;
+    gpointer key, value;
     bool merged = false;
 
     for (guint i = 0; i < variants->len; i++) {
@@ -130,6 +191,13 @@ static bool merge_round(GArray *variants) {
     g_hash_table_iter_init(&each, distinct);
     while (g_hash_table_iter_next(&each, NULL, &value))
         count_families(families, value);
+    g_hash_table_iter_init(&each, distinct);
+    while (g_hash_table_iter_next(&each, &key, NULL)) {
+        struct family *family = g_hash_table_lookup(families, key);
+
+        if (family)
+            family->overflowed = true;
+    }
     for (guint i = 0; i < variants->len; i++)
         merged |= join_family(families, &g_array_index(variants, struct variant, i));
     g_hash_table_destroy(families);
@@ -137,17 +205,20 @@ static bool merge_round(GArray *variants) {
     return merged;
 }
 
-static GArray *list_variants(const struct cache_model *model) {
+static GArray *list_variants(const struct cache_model *model)
+{
     GArray *variants = g_array_new(FALSE, FALSE, sizeof(struct variant));
 
     for (guint c = 0; c < model->captures->len; c++) {
         const struct capture *capture = g_ptr_array_index(model->captures, c);
 
         for (guint id = 1; id < capture->templates->len; id++) {
-            const struct lk_template *raw = &g_array_index(capture->templates, struct lk_template, id);
+            const struct lk_template *raw =
+                &g_array_index(capture->templates, struct lk_template, id);
             uint32_t bytes = MIN(raw->text_bytes, LK_TEMPLATE_TEXT);
             char *text = g_strndup(raw->text, bytes);
-            struct variant variant = {g_utf8_make_valid(text, -1), NULL, raw->reads + raw->writes, raw->reads};
+            struct variant variant = {g_utf8_make_valid(text, -1), NULL, raw->reads + raw->writes,
+                                      raw->reads};
 
             g_free(text);
             g_array_append_val(variants, variant);
@@ -164,9 +235,11 @@ struct spelling { /* all texts with one normal form */
     bool reads, writes; /* each of its texts is both read and written */
 };
 
-static uint64_t normal_form(const char *text, uint64_t mask) {
+static uint64_t normal_form(const char *text, uint64_t mask)
+{
     char *plain = g_strdelimit(g_strdup(text), "<>", '~'); /* <number> is a value like another */
-    struct cache_key key = {.text = plain, .text_bytes = (uint32_t)strlen(text), .key_bytes = (uint32_t)strlen(text)};
+    struct cache_key key = {
+        .text = plain, .text_bytes = (uint32_t)strlen(text), .key_bytes = (uint32_t)strlen(text)};
     struct parts *parts = parts_new();
     uint64_t hash;
 
@@ -177,12 +250,14 @@ static uint64_t normal_form(const char *text, uint64_t mask) {
     return hash;
 }
 
-/* Gives all variants of one normal form the commonest text. Names that differ in case stay apart where one is only read
- * or only written: then reader and writer do not agree, and that must not be hidden. */
-static void merge_spellings(GArray *variants, uint64_t mask) {
+/* Gives all variants of one normal form the commonest text. Names that differ in case stay apart
+ * where one is only read or only written: then reader and writer do not agree, and that must not be
+ * hidden. */
+static void merge_spellings(GArray *variants, uint64_t mask)
+{
     GArray *spellings = g_array_new(FALSE, TRUE, sizeof(struct spelling));
     uint64_t *forms = g_new(uint64_t, variants->len + 1);
-    struct map index = MAP_INIT;
+    struct map index = {0};
 
     for (guint i = 0; i < variants->len; i++) {
         const struct variant *variant = &g_array_index(variants, struct variant, i);
@@ -207,9 +282,10 @@ static void merge_spellings(GArray *variants, uint64_t mask) {
         const struct spelling *spelling =
             &g_array_index(spellings, struct spelling, *map_find(&index, forms[i]));
 
-        variant->merged = g_strdup(mask & FEATURE_BIT(FEATURE_CASE) && !(spelling->reads && spelling->writes)
-                                       ? variant->text
-                                       : spelling->text);
+        variant->merged =
+            g_strdup(mask & FEATURE_BIT(FEATURE_CASE) && !(spelling->reads && spelling->writes)
+                         ? variant->text
+                         : spelling->text);
     }
     for (guint i = 0; i < variants->len; i++) {
         struct variant *variant = &g_array_index(variants, struct variant, i);
@@ -222,17 +298,20 @@ static void merge_spellings(GArray *variants, uint64_t mask) {
     map_clear(&index);
 }
 
-static uint32_t add_template(struct cache_model *model, GHashTable *names, const char *text) {
-    struct cache_template template = {.report = report_alloc(model->report, sizeof(struct template_report))};
+static uint32_t add_template(struct cache_model *model, GHashTable *names, const char *text)
+{
+    struct cache_template template = {
+        .report = report_alloc(model->report, sizeof(struct template_report))};
 
     template.report->name = report_text(model->report, text);
     g_array_append_val(model->templates, template);
-    g_hash_table_insert(names, (gpointer)(uintptr_t)template.report->name,
+    g_hash_table_insert(names, (gpointer)(uintptr_t) template.report->name,
                         GUINT_TO_POINTER(model->templates->len - 1));
     return model->templates->len - 1;
 }
 
-static void add_counters(struct template_report *report, const struct lk_template *raw) {
+static void add_counters(struct template_report *report, const struct lk_template *raw)
+{
     report->reads += raw->reads;
     report->hits += raw->hits;
     report->misses += raw->misses;
@@ -243,7 +322,8 @@ static void add_counters(struct template_report *report, const struct lk_templat
     report->ttl_none_count += raw->no_ttl_writes;
 }
 
-void templates_merge(struct cache_model *model) {
+void templates_merge(struct cache_model *model)
+{
     GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
     GArray *variants = list_variants(model);
     guint next = 0;
@@ -275,7 +355,8 @@ void templates_merge(struct cache_model *model) {
     g_hash_table_destroy(names);
 }
 
-double templates_estimate_keys(const struct cache_model *model, uint32_t index) {
+double templates_estimate_keys(const struct cache_model *model, uint32_t index)
+{
     uint8_t *merged = g_malloc0(LK_SKETCH_BYTES);
     double estimate;
 
@@ -284,7 +365,8 @@ double templates_estimate_keys(const struct cache_model *model, uint32_t index) 
         const uint32_t *map = g_array_index(model->template_maps, uint32_t *, c);
 
         for (guint id = 0; id < capture->templates->len; id++) {
-            const uint8_t *sketch = index == CACHE_NONE || map[id] == index ? capture_sketch(capture, id) : NULL;
+            const uint8_t *sketch =
+                index == CACHE_NONE || map[id] == index ? capture_sketch(capture, id) : NULL;
 
             if (sketch)
                 sketch_merge(merged, sketch);

@@ -5,14 +5,16 @@
 #include <string.h>
 
 /* How many bytes at `text` are one character that may be shown as it is; 0 when they are not. */
-static size_t printable_bytes(const char *text, size_t bytes) {
+static size_t printable_bytes(const char *text, size_t bytes)
+{
     gunichar c = g_utf8_get_char_validated(text, (gssize)MIN(bytes, 8));
     if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c))
         return 0;
     return (size_t)g_unichar_to_utf8(c, NULL);
 }
 
-char *text_printable(const char *text, size_t bytes) {
+char *text_printable(const char *text, size_t bytes)
+{
     GString *out = g_string_sized_new(bytes + 1);
     for (size_t i = 0; i < bytes;) {
         size_t whole = printable_bytes(text + i, bytes - i);
@@ -27,7 +29,8 @@ char *text_printable(const char *text, size_t bytes) {
     return g_string_free(out, FALSE);
 }
 
-const char *text_base_name(const char *path) {
+const char *text_base_name(const char *path)
+{
     const char *slash = path == NULL ? NULL : strrchr(path, '/');
     return slash == NULL ? path : slash + 1;
 }

@@ -1,10 +1,12 @@
-/* Texts from a capture are keys and paths that anyone may have chosen: shown on a terminal they must not act on it. */
+/* Texts from a capture are keys and paths that anyone may have chosen: shown on a terminal they
+ * must not act on it. */
 #ifndef LEAKEY_MODEL_TEXT_H
 #define LEAKEY_MODEL_TEXT_H
 
 #include <stddef.h>
 
-/* The text with control and format characters and what is not UTF-8 as \xNN, and a backslash doubled. g_free. */
+/* The text with control and format characters and what is not UTF-8 as \xNN, and a backslash
+ * doubled. g_free. */
 char *text_printable(const char *text, size_t bytes);
 
 /* The last component of a path, within it. NULL for NULL. */

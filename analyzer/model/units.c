@@ -6,13 +6,15 @@
 #include <string.h>
 
 /* Three digits that count: 1.25, 88.2, 512. */
-static int decimals_for(double value) {
+static int decimals_for(double value)
+{
     double size = fabs(value);
     return size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
 }
 
 /* "1.50" is said as "1.5", "2.00" as "2". */
-static void trim_zeros(char *text) {
+static void trim_zeros(char *text)
+{
     if (strchr(text, '.') == NULL)
         return;
     size_t bytes = strlen(text);
@@ -23,7 +25,8 @@ static void trim_zeros(char *text) {
     text[bytes] = '\0';
 }
 
-static char *put(char *out, size_t room, double value, const char *unit) {
+static char *put(char *out, size_t room, double value, const char *unit)
+{
     char number[64];
     snprintf(number, sizeof(number), "%.*f", decimals_for(value), value);
     trim_zeros(number);
@@ -31,12 +34,14 @@ static char *put(char *out, size_t room, double value, const char *unit) {
     return out;
 }
 
-static char *unknown(char *out, size_t room) {
+static char *unknown(char *out, size_t room)
+{
     snprintf(out, room, "unknown");
     return out;
 }
 
-char *units_bytes(char *out, size_t room, double bytes) {
+char *units_bytes(char *out, size_t room, double bytes)
+{
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     size_t unit = 0;
     if (!isfinite(bytes))
@@ -48,7 +53,8 @@ char *units_bytes(char *out, size_t room, double bytes) {
     return put(out, room, bytes, units[unit]);
 }
 
-char *units_count(char *out, size_t room, double count) {
+char *units_count(char *out, size_t room, double count)
+{
     char digits[64];
     size_t to = 0;
     if (!isfinite(count) || fabs(count) > 1e18)
@@ -67,7 +73,8 @@ char *units_count(char *out, size_t room, double count) {
     return out;
 }
 
-char *units_seconds(char *out, size_t room, double seconds) {
+char *units_seconds(char *out, size_t room, double seconds)
+{
     double size = fabs(seconds);
     if (!isfinite(seconds))
         return unknown(out, room);
@@ -91,7 +98,8 @@ char *units_seconds(char *out, size_t room, double seconds) {
     return out;
 }
 
-char *units_ratio(char *out, size_t room, double ratio) {
+char *units_ratio(char *out, size_t room, double ratio)
+{
     if (!isfinite(ratio))
         return unknown(out, room);
     return put(out, room, ratio * 100, "%");

@@ -1,4 +1,5 @@
-/* Which miss a write answers: that of the same thread if there is one, else of the connection, else the oldest. */
+/* Which miss a write answers: that of the same thread if there is one, else of the connection, else
+ * the oldest. */
 #include "model/gather.h"
 
 #include <math.h>
@@ -11,17 +12,21 @@ struct outstanding {
     uint32_t *older;  /* of each such miss: the one before */
 };
 
-static bool same_thread(const struct cache_access *a, const struct cache_access *b) {
+static bool same_thread(const struct cache_access *a, const struct cache_access *b)
+{
     return a->capture == b->capture && a->thread == b->thread;
 }
 
-static bool same_connection(const struct cache_access *a, const struct cache_access *b) {
+static bool same_connection(const struct cache_access *a, const struct cache_access *b)
+{
     return a->capture == b->capture && a->connection == b->connection;
 }
 
 typedef bool relation(const struct cache_access *a, const struct cache_access *b);
 
-static uint32_t find_akin(const struct outstanding *outstanding, const struct cache_access *write, relation *akin) {
+static uint32_t find_akin(const struct outstanding *outstanding, const struct cache_access *write,
+                          relation *akin)
+{
     uint32_t miss = outstanding->latest[write->key];
 
     for (int i = 0; i < WALK_MAX && miss != CACHE_NONE; i++, miss = outstanding->older[miss])
@@ -30,7 +35,8 @@ static uint32_t find_akin(const struct outstanding *outstanding, const struct ca
     return CACHE_NONE;
 }
 
-static uint32_t find_oldest(const struct outstanding *outstanding, uint32_t key) {
+static uint32_t find_oldest(const struct outstanding *outstanding, uint32_t key)
+{
     uint32_t miss = outstanding->latest[key];
 
     for (int i = 0; i < WALK_MAX && miss != CACHE_NONE; i++) {
@@ -41,8 +47,11 @@ static uint32_t find_oldest(const struct outstanding *outstanding, uint32_t key)
     return miss;
 }
 
-/* Takes the thread's misses from the list: it has no other under way, unless it had asked again before the answer. */
-static void settle(struct outstanding *outstanding, uint32_t found, uint32_t write_index, relation *akin) {
+/* Takes the thread's misses from the list: it has no other under way, unless it had asked again
+ * before the answer. */
+static void settle(struct outstanding *outstanding, uint32_t found, uint32_t write_index,
+                   relation *akin)
+{
     const struct cache_access *write = model_access(outstanding->model, write_index);
     const struct cache_access *latest = model_access(outstanding->model, found);
     uint32_t *link = &outstanding->latest[write->key];
@@ -60,7 +69,8 @@ static void settle(struct outstanding *outstanding, uint32_t found, uint32_t wri
     }
 }
 
-static void match_write(struct outstanding *outstanding, uint32_t write_index) {
+static void match_write(struct outstanding *outstanding, uint32_t write_index)
+{
     struct cache_access *write = model_access(outstanding->model, write_index);
     relation *akin = same_thread;
     uint32_t miss;
@@ -80,7 +90,8 @@ static void match_write(struct outstanding *outstanding, uint32_t write_index) {
     write->partner = miss;
 }
 
-void gather_pair_writes(struct cache_model *model) {
+void gather_pair_writes(struct cache_model *model)
+{
     struct outstanding outstanding = {model, g_new(uint32_t, model->keys->len + 1),
                                       g_new(uint32_t, model->accesses->len + 1)};
 
@@ -102,7 +113,8 @@ void gather_pair_writes(struct cache_model *model) {
     g_free(outstanding.older);
 }
 
-double access_recompute_seconds(const struct cache_model *model, const struct cache_access *access) {
+double access_recompute_seconds(const struct cache_model *model, const struct cache_access *access)
+{
     if (!access_is_miss(access) || access->partner == CACHE_NONE)
         return NAN;
     return (double)(model_access(model, access->partner)->time_ns - access->time_ns) / 1e9;

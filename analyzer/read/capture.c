@@ -12,9 +12,13 @@
 
 #define NOTES_MAX 20u
 
-G_DEFINE_QUARK(leakey-error-quark, leakey_error)
+GQuark leakey_error_quark(void)
+{
+    return g_quark_from_static_string("leakey-error-quark");
+}
 
-void capture_damage(struct capture *capture, const char *format, ...) {
+void capture_damage(struct capture *capture, const char *format, ...)
+{
     capture->damage++;
     if (capture->damage_notes->len >= NOTES_MAX)
         return;
@@ -24,14 +28,16 @@ void capture_damage(struct capture *capture, const char *format, ...) {
     va_end(arguments);
 }
 
-static bool refuse(GError **error, const char *name, const char *why) {
+static bool refuse(GError **error, const char *name, const char *why)
+{
     g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", name, why);
     return false;
 }
 
 /* The fields without which nothing else can be read. */
 static bool check_header(const struct lk_header *header, size_t bytes, const char *name,
-                         GError **error) {
+                         GError **error)
+{
     if (bytes < sizeof(header->magic) ||
         memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) != 0)
         return refuse(error, name, "not a leakey capture");
@@ -53,8 +59,8 @@ static bool check_header(const struct lk_header *header, size_t bytes, const cha
 }
 
 /* A text that the header points at; NULL when it is not within the first granule. */
-static char *header_text(struct capture *capture, const char *what, uint32_t offset,
-                         uint32_t bytes) {
+static char *header_text(struct capture *capture, const char *what, uint32_t offset, uint32_t bytes)
+{
     size_t end = MIN(capture->bytes, LK_GRANULE);
     if (bytes == 0)
         return NULL;
@@ -65,7 +71,8 @@ static char *header_text(struct capture *capture, const char *what, uint32_t off
     return g_strndup((const char *)capture->data + offset, bytes);
 }
 
-static void read_command(struct capture *capture) {
+static void read_command(struct capture *capture)
+{
     const struct lk_header *header = &capture->header;
     char *words =
         header_text(capture, "command line", header->command_offset, header->command_bytes);
@@ -81,7 +88,8 @@ static void read_command(struct capture *capture) {
     }
 }
 
-static void read_header(struct capture *capture) {
+static void read_header(struct capture *capture)
+{
     struct lk_header *header = &capture->header;
     memcpy(header, capture->data, sizeof(*header));
     capture->executable = header_text(capture, "executable's path", header->executable_offset,
@@ -107,7 +115,8 @@ static void read_header(struct capture *capture) {
         capture->dropped_count += header->dropped[i];
 }
 
-static struct capture *capture_allocate(const char *name) {
+static struct capture *capture_allocate(const char *name)
+{
     struct capture *capture = g_new0(struct capture, 1);
     capture->path = g_strdup(name);
     capture->command = g_ptr_array_new_with_free_func(g_free);
@@ -123,13 +132,14 @@ static struct capture *capture_allocate(const char *name) {
 }
 
 /* To the end mark; without one, to the latest thing that anything in the capture tells of. */
-static uint64_t find_duration(const struct capture *capture) {
+static uint64_t find_duration(const struct capture *capture)
+{
     uint64_t latest = capture->header.last_ns;
     if (capture->header.end != LK_END_RUNNING && capture->header.end_ns != 0)
         return capture->header.end_ns;
     if (capture->events->len != 0)
-        latest =
-            MAX(latest, g_array_index(capture->events, struct event, capture->events->len - 1).time_ns);
+        latest = MAX(
+            latest, g_array_index(capture->events, struct event, capture->events->len - 1).time_ns);
     for (guint i = 0; i < capture->live->len; i++)
         latest = MAX(latest, g_array_index(capture->live, struct lk_live, i).time_ns);
     return latest;
@@ -137,7 +147,8 @@ static uint64_t find_duration(const struct capture *capture) {
 
 /* Takes `data` over. fd < 0: bytes of no file. */
 static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *name, int fd,
-                                     GError **error) {
+                                     GError **error)
+{
     struct lk_header header = {.version = 0};
     memcpy(&header, data, MIN(bytes, sizeof(header)));
     if (!check_header(&header, bytes, name, error)) {
@@ -170,7 +181,8 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *na
     return capture;
 }
 
-struct capture *capture_open(const char *path, GError **error) {
+struct capture *capture_open(const char *path, GError **error)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
@@ -190,13 +202,15 @@ struct capture *capture_open(const char *path, GError **error) {
 }
 
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
-                                    GError **error) {
+                                    GError **error)
+{
     uint8_t *data = g_malloc(size + 1);
     memcpy(data, bytes, size);
     return capture_parse(data, size, name, -1, error);
 }
 
-void capture_free(struct capture *capture) {
+void capture_free(struct capture *capture)
+{
     if (capture == NULL)
         return;
     for (guint i = 0; i < capture->sites->len; i++)
@@ -220,7 +234,8 @@ void capture_free(struct capture *capture) {
     g_free(capture);
 }
 
-const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id) {
+const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id)
+{
     if (template_id >= capture->templates->len)
         return NULL;
     uint64_t offset =
@@ -228,7 +243,8 @@ const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_i
     return offset == 0 ? NULL : capture->data + offset;
 }
 
-const char *capture_end_name(enum capture_end end) {
+const char *capture_end_name(enum capture_end end)
+{
     static const char *const names[] = {
         [CAPTURE_END_UNKNOWN] = "unknown", [CAPTURE_END_RUNNING] = "running",
         [CAPTURE_END_EXIT] = "exit",       [CAPTURE_END_EXEC] = "exec",
@@ -237,7 +253,8 @@ const char *capture_end_name(enum capture_end end) {
     return names[end];
 }
 
-const char *event_text(const struct lk_record *record, size_t *bytes) {
+const char *event_text(const struct lk_record *record, size_t *bytes)
+{
     const void *start = NULL;
     *bytes = 0;
     if (record->type == LK_RECORD_COMMAND) {

@@ -1,8 +1,8 @@
 /*
- * Opens a capture, validates every length and offset in it, and hands out its parts. Nothing outside read/ looks at raw
- * bytes. A capture is read as a snapshot into private memory (a running process goes on writing; a file may be
- * truncated), so what was checked stays checked. Damage never fails the opening beyond the header: what is damaged is
- * left out and counted in `damage`.
+ * Opens a capture, validates every length and offset in it, and hands out its parts. Nothing
+ * outside read/ looks at raw bytes. A capture is read as a snapshot into private memory (a running
+ * process goes on writing; a file may be truncated), so what was checked stays checked. Damage
+ * never fails the opening beyond the header: what is damaged is left out and counted in `damage`.
  */
 #ifndef LEAKEY_READ_CAPTURE_H
 #define LEAKEY_READ_CAPTURE_H
@@ -16,11 +16,17 @@
 GQuark leakey_error_quark(void);
 enum leakey_error { LEAKEY_ERROR_INPUT, LEAKEY_ERROR_USAGE, LEAKEY_ERROR_SYSTEM };
 
-enum capture_end { CAPTURE_END_UNKNOWN, CAPTURE_END_RUNNING, CAPTURE_END_EXIT, CAPTURE_END_EXEC, CAPTURE_END_SIGNAL };
+enum capture_end {
+    CAPTURE_END_UNKNOWN,
+    CAPTURE_END_RUNNING,
+    CAPTURE_END_EXIT,
+    CAPTURE_END_EXEC,
+    CAPTURE_END_SIGNAL
+};
 
-/* An event: a record of the ring, in order. All records handed out are whole, their variable parts lie within them, and
- * their sites, templates and verbs are good indices (0 for what is not there). What they say of each other (connections,
- * sequences, key_index, digest_offset) is not checked. */
+/* An event: a record of the ring, in order. All records handed out are whole, their variable parts
+ * lie within them, and their sites, templates and verbs are good indices (0 for what is not there).
+ * What they say of each other (connections, sequences, key_index, digest_offset) is not checked. */
 struct event {
     uint64_t time_ns; /* since the capture's start */
     const struct lk_record *record;
@@ -54,16 +60,17 @@ struct capture {
     uint64_t duration_ns;    /* to the end, or to the last event seen */
     GArray *events;          /* struct event, sorted by time (stable within a thread) */
     uint64_t recorded_count, overwritten_count, dropped_count;
-    uint64_t complete_from_ns; /* from then on the ring holds every event; 0 when nothing was overwritten */
-    GArray *sites;           /* struct capture_site, index = id; [0] is "unknown" */
-    GArray *live;            /* struct lk_live, occupied entries alone */
-    GArray *modules;         /* struct capture_module */
-    GArray *templates;       /* struct lk_template, index = id */
-    GArray *verbs;           /* struct lk_verb, index = id */
-    GArray *timeline;        /* struct timeline_point, in time order, only buckets with updates */
-    uint64_t damage;         /* parts left out because they are damaged */
-    GPtrArray *damage_notes; /* of char *: the first few, for `check` */
-    uint8_t *data;           /* the snapshot; private to read/ */
+    uint64_t complete_from_ns; /* from then on the ring holds every event; 0 when nothing was
+                                  overwritten */
+    GArray *sites;             /* struct capture_site, index = id; [0] is "unknown" */
+    GArray *live;              /* struct lk_live, occupied entries alone */
+    GArray *modules;           /* struct capture_module */
+    GArray *templates;         /* struct lk_template, index = id */
+    GArray *verbs;             /* struct lk_verb, index = id */
+    GArray *timeline;          /* struct timeline_point, in time order, only buckets with updates */
+    uint64_t damage;           /* parts left out because they are damaged */
+    GPtrArray *damage_notes;   /* of char *: the first few, for `check` */
+    uint8_t *data;             /* the snapshot; private to read/ */
     size_t bytes;
 };
 
@@ -74,16 +81,17 @@ struct timeline_point {
 
 /* NULL with an error: no file, no capture, another version or byte order. */
 struct capture *capture_open(const char *path, GError **error);
-/* The same for bytes in memory (copied); `name` stands for the path. Asks nothing of the system: a missing end mark
- * gives CAPTURE_END_UNKNOWN. */
-struct capture *capture_open_memory(const void *bytes, size_t size, const char *name, GError **error);
+/* The same for bytes in memory (copied); `name` stands for the path. Asks nothing of the system: a
+ * missing end mark gives CAPTURE_END_UNKNOWN. */
+struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
+                                    GError **error);
 void capture_free(struct capture *capture);
 
 /* The sketch of template `id`'s distinct keys, LK_SKETCH_BYTES registers; NULL when it has none. */
 const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id);
 
-/* Puts the paths of all captures that `path` names (a capture, or a directory: its *.leakey, not recursive, sorted) into
- * `paths` (of char *). False with an error when there is none. */
+/* Puts the paths of all captures that `path` names (a capture, or a directory: its *.leakey, not
+ * recursive, sorted) into `paths` (of char *). False with an error when there is none. */
 bool capture_list(const char *path, GPtrArray *paths, GError **error);
 
 /* "exit", "signal", ...: the words of the report. */

@@ -1,7 +1,8 @@
 /*
- * How a process ended whose capture has no end mark. The shim marks exit, _exit and exec, so on this boot only a signal
- * is left when the process is gone. It is the capture's own process if it has the start time that the header tells and
- * has the file mapped; its pid may be another one here (a container's).
+ * How a process ended whose capture has no end mark. The shim marks exit, _exit and exec, so on
+ * this boot only a signal is left when the process is gone. It is the capture's own process if it
+ * has the start time that the header tells and has the file mapped; its pid may be another one here
+ * (a container's).
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -15,7 +16,8 @@
 
 #define STAT_START_FIELD 22 /* proc(5) */
 
-static bool boot_is_ours(const struct capture *capture) {
+static bool boot_is_ours(const struct capture *capture)
+{
     char *text = NULL, digits[33] = "", ours[33];
     if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
         return false;
@@ -29,8 +31,10 @@ static bool boot_is_ours(const struct capture *capture) {
     return n == 32 && strncmp(digits, ours, 32) == 0;
 }
 
-/* Field 22 of /proc/PID/stat; 0 when there is no such process. The name in field 2 may hold anything. */
-static uint64_t start_ticks(const char *pid) {
+/* Field 22 of /proc/PID/stat; 0 when there is no such process. The name in field 2 may hold
+ * anything. */
+static uint64_t start_ticks(const char *pid)
+{
     char path[64], *text = NULL;
     uint64_t ticks = 0;
     snprintf(path, sizeof(path), "/proc/%s/stat", pid);
@@ -47,8 +51,10 @@ static uint64_t start_ticks(const char *pid) {
 
 enum mapped { MAPPED_NO, MAPPED_YES, MAPPED_HIDDEN };
 
-/* Whether the process maps the file: by inode, as the device differs between views of an overlay. */
-static enum mapped maps_file(const char *pid, const struct stat *file) {
+/* Whether the process maps the file: by inode, as the device differs between views of an overlay.
+ */
+static enum mapped maps_file(const char *pid, const struct stat *file)
+{
     char path[64], *text = NULL, wanted[32];
     snprintf(path, sizeof(path), "/proc/%s/maps", pid);
     snprintf(wanted, sizeof(wanted), " %llu ", (unsigned long long)file->st_ino);
@@ -60,7 +66,8 @@ static enum mapped maps_file(const char *pid, const struct stat *file) {
 }
 
 /* Another process here that began at that time and maps the file: the same one by another pid. */
-static bool runs_under_another_pid(const struct capture *capture, const struct stat *file) {
+static bool runs_under_another_pid(const struct capture *capture, const struct stat *file)
+{
     GDir *directory = g_dir_open("/proc", 0, NULL);
     const char *name;
     bool found = false;
@@ -73,7 +80,8 @@ static bool runs_under_another_pid(const struct capture *capture, const struct s
     return found;
 }
 
-enum capture_end capture_find_end(const struct capture *capture, int fd) {
+enum capture_end capture_find_end(const struct capture *capture, int fd)
+{
     struct stat file;
     char pid[16];
     if (fd < 0 || fstat(fd, &file) != 0 || !boot_is_ours(capture))

@@ -1,6 +1,6 @@
 /*
- * The ring's records: validated in place, then put in order of time. Ids that name nothing become 0, so that what is
- * handed out can be used as it is.
+ * The ring's records: validated in place, then put in order of time. Ids that name nothing become
+ * 0, so that what is handed out can be used as it is.
  */
 #include <string.h>
 
@@ -27,22 +27,26 @@ static const uint16_t record_bytes[] = {
     [LK_RECORD_DISCONNECT] = sizeof(struct lk_record_connect),
 };
 
-static bool is_known(const struct lk_record *record) {
+static bool is_known(const struct lk_record *record)
+{
     return record->type < G_N_ELEMENTS(record_bytes) && record_bytes[record->type] != 0;
 }
 
-static uint32_t known_or_zero(uint32_t id, const GArray *table) {
+static uint32_t known_or_zero(uint32_t id, const GArray *table)
+{
     return id < table->len ? id : 0;
 }
 
-static uint32_t sound_tag(const struct capture *capture, uint32_t tag) {
-    bool sound = LK_TAG_TEMPLATE(tag) < capture->templates->len &&
-                 LK_TAG_OUTCOME(tag) <= LK_OUTCOME_PENDING;
+static uint32_t sound_tag(const struct capture *capture, uint32_t tag)
+{
+    bool sound =
+        LK_TAG_TEMPLATE(tag) < capture->templates->len && LK_TAG_OUTCOME(tag) <= LK_OUTCOME_PENDING;
     return sound ? tag : 0;
 }
 
 /* Brings the ids of a record into range; false when it says what cannot be. */
-static bool mend_record(const struct capture *capture, struct lk_record *record) {
+static bool mend_record(const struct capture *capture, struct lk_record *record)
+{
     size_t text_bytes;
     switch (record->type) {
     case LK_RECORD_THREAD:
@@ -70,9 +74,10 @@ static bool mend_record(const struct capture *capture, struct lk_record *record)
     return text_bytes <= (size_t)record->bytes - record_bytes[record->type];
 }
 
-/* Validates one segment's records. From the first that is damaged on, nothing can be told any more. Returns how many
- * events there are. */
-static size_t check_segment(struct capture *capture, struct segment *segment) {
+/* Validates one segment's records. From the first that is damaged on, nothing can be told any more.
+ * Returns how many events there are. */
+static size_t check_segment(struct capture *capture, struct segment *segment)
+{
     uint8_t *data = capture->data + segment->offset + sizeof(struct lk_extent);
     uint32_t at = 0;
     size_t events = 0;
@@ -88,13 +93,15 @@ static size_t check_segment(struct capture *capture, struct segment *segment) {
         at += record->bytes;
     }
     if (at != segment->committed)
-        capture_damage(capture, "segment at %" G_GUINT64_FORMAT ": its records after the first %u bytes",
+        capture_damage(capture,
+                       "segment at %" G_GUINT64_FORMAT ": its records after the first %u bytes",
                        segment->offset, at);
     segment->committed = at;
     return events;
 }
 
-static struct segment describe_segment(struct capture *capture, uint64_t offset) {
+static struct segment describe_segment(struct capture *capture, uint64_t offset)
+{
     const struct lk_extent *head = (const void *)(capture->data + offset);
     uint64_t room = MIN((uint64_t)LK_GRANULE, capture->bytes - offset) - sizeof(*head);
     struct segment segment = {
@@ -106,17 +113,20 @@ static struct segment describe_segment(struct capture *capture, uint64_t offset)
     return segment;
 }
 
-static gint compare_segments(gconstpointer a, gconstpointer b) {
+static gint compare_segments(gconstpointer a, gconstpointer b)
+{
     uint64_t x = ((const struct segment *)a)->sequence, y = ((const struct segment *)b)->sequence;
     return (x > y) - (x < y);
 }
 
 /* Appends a segment's events; there is room for all of them. */
-static void append_events(struct capture *capture, const struct segment *segment) {
+static void append_events(struct capture *capture, const struct segment *segment)
+{
     const uint8_t *data = capture->data + segment->offset + sizeof(struct lk_extent);
     struct event *events = (void *)capture->events->data;
     guint count = capture->events->len;
-    uint32_t thread = ((const struct lk_extent *)(const void *)(data - sizeof(struct lk_extent)))->thread;
+    uint32_t thread =
+        ((const struct lk_extent *)(const void *)(data - sizeof(struct lk_extent)))->thread;
     thread = thread < THREADS_MAX ? thread : 0;
     for (uint32_t at = 0; at < segment->committed;) {
         const struct lk_record *record = (const void *)(data + at);
@@ -133,7 +143,8 @@ static void append_events(struct capture *capture, const struct segment *segment
 
 /* One pass of a radix sort by the digit at `shift` of the time, or of the thread. */
 static void sort_by_digit(const struct event *from, struct event *to, size_t count, unsigned shift,
-                          bool by_thread) {
+                          bool by_thread)
+{
     size_t starts[DIGITS + 1] = {0};
     for (size_t i = 0; i < count; i++) {
         uint64_t key = by_thread ? from[i].thread : from[i].time_ns;
@@ -148,7 +159,8 @@ static void sort_by_digit(const struct event *from, struct event *to, size_t cou
 }
 
 /* Sorts by (time, thread), stably: by the less weighty key first. */
-static void sort_events(struct event *events, size_t count) {
+static void sort_events(struct event *events, size_t count)
+{
     uint64_t times = 0, threads = 0;
     bool sorted = true;
     for (size_t i = 0; i < count; i++) {
@@ -175,10 +187,11 @@ static void sort_events(struct event *events, size_t count) {
     g_free(spare);
 }
 
-/* Segments are overwritten nearly in the order in which they were opened: what is whole begins with the first one after
- * the last that is missing. */
+/* Segments are overwritten nearly in the order in which they were opened: what is whole begins with
+ * the first one after the last that is missing. */
 static uint64_t find_complete_from(const struct capture *capture, const struct segment *segments,
-                                   size_t count) {
+                                   size_t count)
+{
     size_t first = count;
     if (capture->header.overwritten_count == 0)
         return 0;
@@ -193,7 +206,8 @@ static uint64_t find_complete_from(const struct capture *capture, const struct s
     return capture->header.last_ns;
 }
 
-void capture_read_events(struct capture *capture, GArray *offsets) {
+void capture_read_events(struct capture *capture, GArray *offsets)
+{
     size_t events = 0;
     struct segment *segments = g_new(struct segment, offsets->len);
     for (guint i = 0; i < offsets->len; i++) {

@@ -1,4 +1,5 @@
-/* Walks a capture's extents and fills its tables from them. What is damaged is left out and counted. */
+/* Walks a capture's extents and fills its tables from them. What is damaged is left out and
+ * counted. */
 #include <math.h>
 #include <string.h>
 
@@ -18,12 +19,14 @@ struct part {
 };
 
 /* How many items of that size to read: those that the head speaks of, as far as they are there. */
-static size_t items_within(const struct part *part, size_t item_bytes) {
+static size_t items_within(const struct part *part, size_t item_bytes)
+{
     return (size_t)MIN(part->head->items, part->room / item_bytes);
 }
 
 /* Ids are given in a row, so there are no more of them than items could be in the file. */
-static bool id_is_plausible(const struct part *part, uint64_t id, size_t item_bytes) {
+static bool id_is_plausible(const struct part *part, uint64_t id, size_t item_bytes)
+{
     if (id <= part->capture->bytes / item_bytes)
         return true;
     capture_damage(part->capture, "extent at %" G_GUINT64_FORMAT ": no such id: %" G_GUINT64_FORMAT,
@@ -31,13 +34,15 @@ static bool id_is_plausible(const struct part *part, uint64_t id, size_t item_by
     return false;
 }
 
-static void *element_with_id(GArray *array, uint64_t id) {
+static void *element_with_id(GArray *array, uint64_t id)
+{
     if (id >= array->len)
         g_array_set_size(array, (guint)id + 1);
     return array->data + id * g_array_get_element_size(array);
 }
 
-static void read_segment(const struct part *part) {
+static void read_segment(const struct part *part)
+{
     if (part->head->granules == 1)
         g_array_append_val(part->segments, part->offset);
     else
@@ -46,7 +51,8 @@ static void read_segment(const struct part *part) {
 }
 
 /* Sites and templates are not known yet: check_live follows. */
-static void read_live(const struct part *part) {
+static void read_live(const struct part *part)
+{
     const struct lk_live *entries = (const void *)part->data;
     size_t count = items_within(part, sizeof(*entries));
     for (size_t i = 0; i < count; i++)
@@ -54,7 +60,8 @@ static void read_live(const struct part *part) {
             g_array_append_val(part->capture->live, entries[i]);
 }
 
-struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged) {
+struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged)
+{
     struct lk_totals sum = {.samples = 0};
     for (size_t i = 0; i < LK_STRIPES; i++) {
         sum.allocated_bytes += stripes[i].allocated_bytes;
@@ -72,7 +79,8 @@ struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged) {
     return sum;
 }
 
-static void read_site(const struct part *part, const struct lk_site *raw, uint32_t id) {
+static void read_site(const struct part *part, const struct lk_site *raw, uint32_t id)
+{
     struct capture *capture = part->capture;
     bool damaged;
     struct capture_site *site = element_with_id(capture->sites, id);
@@ -95,7 +103,8 @@ static void read_site(const struct part *part, const struct lk_site *raw, uint32
         capture_damage(capture, "site %u: its stack or totals", id);
 }
 
-static void read_sites(const struct part *part) {
+static void read_sites(const struct part *part)
+{
     const struct lk_site *sites = (const void *)part->data;
     size_t count = items_within(part, sizeof(*sites));
     for (size_t i = 0; i < count; i++) {
@@ -108,7 +117,8 @@ static void read_sites(const struct part *part) {
     }
 }
 
-static char *hex(const uint8_t *bytes, size_t count) {
+static char *hex(const uint8_t *bytes, size_t count)
+{
     static const char digits[] = "0123456789abcdef";
     char *text = g_malloc(2 * count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -119,24 +129,29 @@ static char *hex(const uint8_t *bytes, size_t count) {
     return text;
 }
 
-static void read_module(const struct part *part, const struct lk_module *raw) {
-    struct capture_module module = {.start = raw->start,
-                                    .end = raw->end,
-                                    .bias = raw->bias,
-                                    .first_epoch = raw->first_epoch,
-                                    .last_epoch = raw->last_epoch};
+static void read_module(const struct part *part, const struct lk_module *raw)
+{
+    GArray *modules = part->capture->modules;
     size_t path_room = raw->bytes - sizeof(*raw);
     if (raw->path_bytes > path_room || raw->build_id_bytes > sizeof(raw->build_id) ||
         raw->start >= raw->end) {
         capture_damage(part->capture, "a module at %" G_GUINT64_FORMAT, part->offset);
         return;
     }
-    module.path = g_strndup((const char *)(raw + 1), raw->path_bytes);
-    module.build_id = raw->build_id_bytes == 0 ? NULL : hex(raw->build_id, raw->build_id_bytes);
-    g_array_append_val(part->capture->modules, module);
+    g_array_set_size(modules, modules->len + 1);
+    g_array_index(modules, struct capture_module, modules->len - 1) = (struct capture_module){
+        .start = raw->start,
+        .end = raw->end,
+        .bias = raw->bias,
+        .first_epoch = raw->first_epoch,
+        .last_epoch = raw->last_epoch,
+        .path = g_strndup((const char *)(raw + 1), raw->path_bytes),
+        .build_id = raw->build_id_bytes == 0 ? NULL : hex(raw->build_id, raw->build_id_bytes),
+    };
 }
 
-static void read_modules(const struct part *part) {
+static void read_modules(const struct part *part)
+{
     size_t end = (size_t)MIN(part->head->items, part->room), at = 0;
     while (end - at >= sizeof(struct lk_module)) {
         const struct lk_module *module = (const void *)(part->data + at);
@@ -153,9 +168,9 @@ static void read_modules(const struct part *part) {
 }
 
 /* Registers that no hash gives would carry an estimate away. */
-static bool sketch_is_sound(const struct capture *capture, uint64_t offset) {
-    if (offset < LK_GRANULE || offset > capture->bytes ||
-        LK_SKETCH_BYTES > capture->bytes - offset)
+static bool sketch_is_sound(const struct capture *capture, uint64_t offset)
+{
+    if (offset < LK_GRANULE || offset > capture->bytes || LK_SKETCH_BYTES > capture->bytes - offset)
         return false;
     for (size_t i = 0; i < LK_SKETCH_BYTES; i++)
         if (capture->data[offset + i] > SKETCH_RANK_MAX)
@@ -163,7 +178,8 @@ static bool sketch_is_sound(const struct capture *capture, uint64_t offset) {
     return true;
 }
 
-static void read_templates(const struct part *part) {
+static void read_templates(const struct part *part)
+{
     struct capture *capture = part->capture;
     const struct lk_template *templates = (const void *)part->data;
     size_t count = items_within(part, sizeof(*templates));
@@ -186,7 +202,8 @@ static void read_templates(const struct part *part) {
     }
 }
 
-static void read_verbs(const struct part *part) {
+static void read_verbs(const struct part *part)
+{
     const struct lk_verb *verbs = (const void *)part->data;
     size_t count = items_within(part, sizeof(*verbs));
     for (size_t i = 0; i < count; i++) {
@@ -202,10 +219,12 @@ static void read_verbs(const struct part *part) {
 }
 
 /* A coarser level begins where the finer ones end, within one of its buckets. */
-static void read_timeline(const struct part *part) {
+static void read_timeline(const struct part *part)
+{
     struct capture *capture = part->capture;
     uint64_t level = part->head->first_id;
-    if (level >= LK_TIMELINE_LEVELS || part->room < LK_TIMELINE_BUCKETS * sizeof(struct lk_bucket)) {
+    if (level >= LK_TIMELINE_LEVELS ||
+        part->room < LK_TIMELINE_BUCKETS * sizeof(struct lk_bucket)) {
         capture_damage(capture, "the timeline at %" G_GUINT64_FORMAT, part->offset);
         return;
     }
@@ -224,7 +243,8 @@ static void read_timeline(const struct part *part) {
     }
 }
 
-static void read_nothing(const struct part *part) {
+static void read_nothing(const struct part *part)
+{
     (void)part; /* sites and templates point into FRAMES and SKETCHES */
 }
 
@@ -237,7 +257,8 @@ static void (*const readers[])(const struct part *part) = {
 };
 
 /* Reads the extent at `offset` and returns how many granules to go on by. */
-static uint64_t read_extent(struct capture *capture, uint64_t offset, GArray *segments) {
+static uint64_t read_extent(struct capture *capture, uint64_t offset, GArray *segments)
+{
     struct part part = {.capture = capture,
                         .head = (const void *)(capture->data + offset),
                         .offset = offset,
@@ -259,7 +280,8 @@ static uint64_t read_extent(struct capture *capture, uint64_t offset, GArray *se
     return part.head->granules;
 }
 
-static void check_live(struct capture *capture) {
+static void check_live(struct capture *capture)
+{
     for (guint i = 0; i < capture->live->len; i++) {
         struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
         bool site_is_there = entry->site < capture->sites->len;
@@ -270,13 +292,15 @@ static void check_live(struct capture *capture) {
     }
 }
 
-static gint compare_points(gconstpointer a, gconstpointer b) {
+static gint compare_points(gconstpointer a, gconstpointer b)
+{
     uint64_t x = ((const struct timeline_point *)a)->time_ns;
     uint64_t y = ((const struct timeline_point *)b)->time_ns;
     return (x > y) - (x < y);
 }
 
-void capture_read_tables(struct capture *capture, GArray *segments) {
+void capture_read_tables(struct capture *capture, GArray *segments)
+{
     g_array_set_size(capture->sites, 1);
     g_array_set_size(capture->templates, 1);
     g_array_set_size(capture->verbs, 1);

@@ -6,11 +6,13 @@
 
 #define SUFFIX ".leakey"
 
-static gint compare_paths(gconstpointer a, gconstpointer b) {
+static gint compare_paths(gconstpointer a, gconstpointer b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool list_directory(const char *path, GPtrArray *paths, GError **error) {
+static bool list_directory(const char *path, GPtrArray *paths, GError **error)
+{
     GError *cause = NULL;
     GDir *directory = g_dir_open(path, 0, &cause);
     if (directory == NULL) {
@@ -33,7 +35,8 @@ static bool list_directory(const char *path, GPtrArray *paths, GError **error) {
     return any;
 }
 
-bool capture_list(const char *path, GPtrArray *paths, GError **error) {
+bool capture_list(const char *path, GPtrArray *paths, GError **error)
+{
     struct stat status;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return list_directory(path, paths, error);

@@ -7,14 +7,16 @@
 /* Counts one part that is left out, and keeps the first few notes. */
 void capture_damage(struct capture *capture, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* snapshot.c: the file's bytes in private memory, consistent where a running process overwrites ring segments. */
+/* snapshot.c: the file's bytes in private memory, consistent where a running process overwrites
+ * ring segments. */
 uint8_t *snapshot_file(int fd, size_t *bytes, GError **error);
 
-/* extents.c: the LK_STRIPES copies added up; damaged when the variance is no number, which is 0 then. */
+/* extents.c: the LK_STRIPES copies added up; damaged when the variance is no number, which is 0
+ * then. */
 struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged);
 
-/* extents.c: walks the extents, fills every table, and puts the offsets of the ring's segments (uint64_t) in
- * `segments`. */
+/* extents.c: walks the extents, fills every table, and puts the offsets of the ring's segments
+ * (uint64_t) in `segments`. */
 void capture_read_tables(struct capture *capture, GArray *segments);
 
 /* events.c: validates the segments' records and puts them in order. Needs the tables. */

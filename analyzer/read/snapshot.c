@@ -1,7 +1,7 @@
 /*
- * A capture file's bytes in private memory. The writer may be at work meanwhile: its tables only grow and a segment's
- * head is copied before its records, so all is consistent but for a segment that was taken for reuse between the two.
- * Those are read again.
+ * A capture file's bytes in private memory. The writer may be at work meanwhile: its tables only
+ * grow and a segment's head is copied before its records, so all is consistent but for a segment
+ * that was taken for reuse between the two. Those are read again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +14,8 @@
 #define REREADS 8
 
 /* Reads up to `bytes` at `offset`; how many there were. */
-static size_t read_at(int fd, void *into, size_t bytes, size_t offset) {
+static size_t read_at(int fd, void *into, size_t bytes, size_t offset)
+{
     size_t done = 0;
     while (done < bytes) {
         ssize_t n = pread(fd, (uint8_t *)into + done, bytes - done, (off_t)(offset + done));
@@ -28,7 +29,8 @@ static size_t read_at(int fd, void *into, size_t bytes, size_t offset) {
 }
 
 /* True when the segment's records are of the time its head speaks of. */
-static bool segment_is_settled(int fd, const uint8_t *granule, size_t offset) {
+static bool segment_is_settled(int fd, const uint8_t *granule, size_t offset)
+{
     const struct lk_extent *head = (const void *)granule;
     struct lk_extent now;
     if (read_at(fd, &now, sizeof(now), offset) != sizeof(now))
@@ -36,7 +38,8 @@ static bool segment_is_settled(int fd, const uint8_t *granule, size_t offset) {
     return now.sequence == head->sequence && now.committed >= head->committed;
 }
 
-static void settle_segment(int fd, uint8_t *granule, size_t offset) {
+static void settle_segment(int fd, uint8_t *granule, size_t offset)
+{
     for (int i = 0; i < REREADS; i++) {
         if (segment_is_settled(fd, granule, offset))
             return;
@@ -46,7 +49,8 @@ static void settle_segment(int fd, uint8_t *granule, size_t offset) {
     memset(granule, 0, LK_GRANULE);
 }
 
-static void settle_segments(int fd, uint8_t *data, size_t bytes) {
+static void settle_segments(int fd, uint8_t *data, size_t bytes)
+{
     for (size_t offset = LK_GRANULE; offset + LK_GRANULE <= bytes; offset += LK_GRANULE) {
         const struct lk_extent *head = (const void *)(data + offset);
         if (head->kind == LK_EXTENT_SEGMENT && head->granules == 1)
@@ -54,7 +58,8 @@ static void settle_segments(int fd, uint8_t *data, size_t bytes) {
     }
 }
 
-uint8_t *snapshot_file(int fd, size_t *bytes, GError **error) {
+uint8_t *snapshot_file(int fd, size_t *bytes, GError **error)
+{
     struct stat status;
     if (fstat(fd, &status) != 0) {
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%s", g_strerror(errno));

@@ -186,6 +186,13 @@ static void print_table(const struct page *page, const struct comparison *compar
         if (isfinite(change->before) && isfinite(change->after))
             print_change(page, change);
     }
+    if (comparison->unequal_paces)
+        page_wrapped(
+            page, STYLE_PLAIN, "", 2,
+            "(A miss took %.2g times as long to recompute as before: the machine was under "
+            "another load, or the model is another. Live memory, which depends on it, is "
+            "not called a change.)",
+            comparison->pace_ratio);
     if (comparison->unequal_lengths)
         page_wrapped(page, STYLE_PLAIN, "", 2,
                      "(One run has many more reads than the other. What depends on the cache's age "

@@ -23,7 +23,8 @@ static json_t *list_of_structs(const GArray *array, make_element *make)
 
     for (guint i = 0; array != NULL && i < array->len; i++)
         json_array_append_new(
-            list, make(array->data + i * g_array_get_element_size((GArray *)(uintptr_t)array)));
+            list,
+            make(array->data + (size_t)i * g_array_get_element_size((GArray *)(uintptr_t)array)));
     return list;
 }
 

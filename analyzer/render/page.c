@@ -128,7 +128,7 @@ void shown_shorten(GString *shown, size_t columns)
     }
     size_t kept = columns - strlen(dots);
     size_t tail = end_within(shown->str, kept / 2);
-    size_t head = start_within(shown->str, kept - kept / 2);
+    size_t head = start_within(shown->str, kept - shown_columns(shown->str + tail));
 
     g_string_erase(shown, (gssize)head, (gssize)(tail - head));
     g_string_insert(shown, (gssize)head, dots);

@@ -89,7 +89,10 @@ static void print_process(const struct page *page, const struct capture_report *
     g_string_assign(line, "");
     append_losses(line, capture);
     page_wrapped(page, STYLE_PLAIN, "Recorded", LABEL, "%s%s; %s events%s",
-                 sampling(heap, sizeof(heap), capture), capture->cache ? "" : "; cache side off",
+                 sampling(heap, sizeof(heap), capture),
+                 !capture->cache        ? "; cache side off"
+                 : capture->keys_hashed ? "; keys hashed"
+                                        : "",
                  count_text(events, capture->recorded_count), line->str);
     g_string_free(line, TRUE);
     g_free(command);

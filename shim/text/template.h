@@ -2,14 +2,15 @@
  * The template of a key: its text with the varying parts named, `llm:<sha256>`,
  * `resp:<model>:<uuid>`. Pure code that the shim and the analyzer share.
  *
- * Words and versions stay as they are; `<number>`, `<timestamp>`, `<uuid>`, `<random>`,
- * `<address>`, `<float>`,
- * `<binary>` by class; hexadecimal by what its length says: `<md5>` 32, `<sha1>` 40, `<sha224>` 56,
- * `<sha256>` 64,
- * `<sha384>` 96, `<sha512>` 128, else `<hex>`; `<model>` for names of known model families (gpt-4o,
- * llama-3-8b, ...);
- * `<text>` for white space and what it joins, for words over 32 bytes, and for all after the 24th
- * part.
+ * Words and versions stay as they are. By class: `<number>`, `<float>`, `<timestamp>`, `<uuid>`,
+ * `<random>`, `<address>`, `<binary>`. Hexadecimal by what its length says: `<md5>` 32, `<sha1>`
+ * 40, `<sha224>` 56, `<sha256>` 64, `<sha384>` 96, `<sha512>` 128, else `<hex>`. `<model>` for
+ * names of known model families (models.h). `<text>` for white space and what it joins, for words
+ * over 32 bytes, and for all after the 24th part.
+ *
+ * Free text ends a template: at the first white space, or the beginning of a JSON or Python value,
+ * all from the last : / | # = & ? or ; before it is `<text>` (`llm:What is 2:3?` gives
+ * `llm:<text>`); the same with `<binary>` at the first byte that is no text.
  */
 #ifndef LK_TEXT_TEMPLATE_H
 #define LK_TEXT_TEMPLATE_H

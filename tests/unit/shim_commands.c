@@ -145,7 +145,7 @@ static void hashes_values_in_order(void **state)
 
 static void cleans_names_of_verbs(void **state)
 {
-    static const char bytes[] = "*1\r\n$30\r\nno\tsuch{verb}-1.2345678901234567\r\n";
+    static const char bytes[] = "*1\r\n$32\r\nno\tsuch{verb}-1.2345678901234567\r\n";
     struct lk_command command;
     (void)state;
     assert_true(lk_command_begin(&command, bytes, sizeof bytes - 1));

@@ -107,7 +107,7 @@ static void knows_lengths_of_dynamic_strings(void **state)
     uint32_t word = 3000000000u;
     uint64_t wide = 5000000000u;
     (void)state;
-    room[19] = 31 << 3;
+    room[19] = (char)(31 << 3);
     assert_int_equal(lk_sds_length(room + 20, false), 31);
     room[19] = 1;
     room[17] = (char)200;

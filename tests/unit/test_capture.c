@@ -1,4 +1,5 @@
-/* The reader: what a capture says is what was put in, and damage gives an answer or a message, never a crash. */
+/* The reader: what a capture says is what was put in, and damage gives an answer or a message,
+ * never a crash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@
 
 /* ---- A capture with one of everything ---- */
 
-static struct builder *build_all(void) {
+static struct builder *build_all(void)
+{
     struct builder *b = builder_new();
     uint32_t site = builder_site(b, (uint64_t[]){0x401010, 0x402020, 0x7f0000001000}, 3);
     builder_module(b, "/usr/bin/service", 0x400000, 0x500000, 0, (const uint8_t *)"\x01\xab", 2);
@@ -56,7 +58,8 @@ static struct builder *build_all(void) {
     return b;
 }
 
-static struct capture *open_bytes(const uint8_t *bytes, size_t size) {
+static struct capture *open_bytes(const uint8_t *bytes, size_t size)
+{
     GError *error = NULL;
     struct capture *capture = capture_open_memory(bytes, size, "memory", &error);
     if (capture == NULL) {
@@ -67,7 +70,8 @@ static struct capture *open_bytes(const uint8_t *bytes, size_t size) {
     return capture;
 }
 
-static struct capture *open_built(struct builder *b) {
+static struct capture *open_built(struct builder *b)
+{
     size_t size;
     uint8_t *bytes = builder_bytes(b, &size);
     struct capture *capture = open_bytes(bytes, size);
@@ -77,11 +81,13 @@ static struct capture *open_built(struct builder *b) {
     return capture;
 }
 
-static const struct event *event_at(const struct capture *capture, guint i) {
+static const struct event *event_at(const struct capture *capture, guint i)
+{
     return &g_array_index(capture->events, struct event, i);
 }
 
-static void everything_is_read(void **state) {
+static void everything_is_read(void **state)
+{
     (void)state;
     struct capture *c = open_built(build_all());
     assert_int_equal(c->damage, 0);
@@ -115,12 +121,13 @@ static void everything_is_read(void **state) {
     capture_free(c);
 }
 
-static void events_are_in_order_of_time(void **state) {
+static void events_are_in_order_of_time(void **state)
+{
     (void)state;
     struct capture *c = open_built(build_all());
-    static const uint16_t types[] = {LK_RECORD_CONNECT, LK_RECORD_ALLOC,   LK_RECORD_ALLOC,
-                                     LK_RECORD_FREE,    LK_RECORD_INPUT,   LK_RECORD_COMMAND,
-                                     LK_RECORD_COMMAND, LK_RECORD_REPLY,   LK_RECORD_REPLY};
+    static const uint16_t types[] = {LK_RECORD_CONNECT, LK_RECORD_ALLOC, LK_RECORD_ALLOC,
+                                     LK_RECORD_FREE,    LK_RECORD_INPUT, LK_RECORD_COMMAND,
+                                     LK_RECORD_COMMAND, LK_RECORD_REPLY, LK_RECORD_REPLY};
     for (guint i = 0; i < c->events->len; i++)
         assert_int_equal(event_at(c, i)->record->type, types[i]);
     assert_int_equal(event_at(c, 6)->thread, 1);
@@ -134,8 +141,10 @@ static void events_are_in_order_of_time(void **state) {
     capture_free(c);
 }
 
-/* Threads interleave over many segments; equal times keep each thread's order, lower threads first. */
-static void many_threads_are_merged_stably(void **state) {
+/* Threads interleave over many segments; equal times keep each thread's order, lower threads first.
+ */
+static void many_threads_are_merged_stably(void **state)
+{
     (void)state;
     struct builder *b = builder_new();
     const unsigned threads = 5, each = 5000;
@@ -143,8 +152,8 @@ static void many_threads_are_merged_stably(void **state) {
     for (unsigned t = 0; t < threads; t++) {
         builder_thread(b, t);
         for (unsigned i = 0; i < each; i++) {
-            struct lk_record_alloc *record =
-                builder_record(b, LK_RECORD_ALLOC, sizeof(*record), (i / 3) * (t + 1) * 1000ull);
+            struct lk_record_alloc *record = builder_record(b, LK_RECORD_ALLOC, sizeof(*record),
+                                                            (uint64_t)(i / 3) * (t + 1) * 1000u);
             record->address = i;
         }
     }
@@ -165,7 +174,8 @@ static void many_threads_are_merged_stably(void **state) {
     capture_free(c);
 }
 
-static void coarse_timeline_begins_where_the_fine_one_ends(void **state) {
+static void coarse_timeline_begins_where_the_fine_one_ends(void **state)
+{
     (void)state;
     struct builder *b = builder_new();
     builder_bucket(b, 0, 0)->updates = 1;
@@ -183,7 +193,8 @@ static void coarse_timeline_begins_where_the_fine_one_ends(void **state) {
     capture_free(c);
 }
 
-static void overwritten_segments_are_known(void **state) {
+static void overwritten_segments_are_known(void **state)
+{
     (void)state;
     struct builder *b = builder_new();
     for (unsigned i = 0; i < 4000; i++)
@@ -192,7 +203,8 @@ static void overwritten_segments_are_known(void **state) {
     size_t size;
     uint8_t *bytes = builder_bytes(b, &size);
     builder_free(b);
-    for (size_t at = LK_GRANULE; at < size; at += LK_GRANULE) { /* the ring reused segment 1 as number 99 */
+    for (size_t at = LK_GRANULE; at < size;
+         at += LK_GRANULE) { /* the ring reused segment 1 as number 99 */
         struct lk_extent *head = (void *)(bytes + at);
         if (head->kind == LK_EXTENT_SEGMENT && head->sequence == 1)
             head->kind = 0;
@@ -212,7 +224,8 @@ static void overwritten_segments_are_known(void **state) {
 
 /* ---- Refusals ---- */
 
-static void refuse(const uint8_t *bytes, size_t size, const char *part_of_message) {
+static void refuse(const uint8_t *bytes, size_t size, const char *part_of_message)
+{
     GError *error = NULL;
     assert_null(capture_open_memory(bytes, size, "x.leakey", &error));
     assert_non_null(error);
@@ -222,7 +235,8 @@ static void refuse(const uint8_t *bytes, size_t size, const char *part_of_messag
     g_error_free(error);
 }
 
-static void what_is_no_capture_is_refused(void **state) {
+static void what_is_no_capture_is_refused(void **state)
+{
     (void)state;
     struct builder *b = build_all();
     size_t size;
@@ -254,14 +268,16 @@ static void what_is_no_capture_is_refused(void **state) {
 
 /* ---- Damage ---- */
 
-static void try_bytes(const uint8_t *bytes, size_t size) {
+static void try_bytes(const uint8_t *bytes, size_t size)
+{
     struct capture *capture = open_bytes(bytes, size);
     if (capture != NULL)
         capture_use(capture);
     capture_free(capture);
 }
 
-static void every_truncation_gives_an_answer(void **state) {
+static void every_truncation_gives_an_answer(void **state)
+{
     (void)state;
     struct builder *b = build_all();
     size_t size;
@@ -284,14 +300,16 @@ static void every_truncation_gives_an_answer(void **state) {
     g_free(bytes);
 }
 
-static void flip(uint8_t *bytes, size_t size, size_t at, unsigned bits) {
+static void flip(uint8_t *bytes, size_t size, size_t at, unsigned bits)
+{
     uint8_t kept = bytes[at];
     bytes[at] ^= (uint8_t)bits;
     try_bytes(bytes, size);
     bytes[at] = kept;
 }
 
-static void every_flipped_byte_gives_an_answer(void **state) {
+static void every_flipped_byte_gives_an_answer(void **state)
+{
     (void)state;
     struct builder *b = build_all();
     size_t size;
@@ -318,7 +336,8 @@ static void every_flipped_byte_gives_an_answer(void **state) {
 }
 
 /* Several at a time, and runs of noise. */
-static void noise_gives_an_answer(void **state) {
+static void noise_gives_an_answer(void **state)
+{
     (void)state;
     struct builder *b = build_all();
     size_t size;
@@ -339,7 +358,8 @@ static void noise_gives_an_answer(void **state) {
     g_free(bytes);
 }
 
-static void damage_is_left_out_and_the_rest_kept(void **state) {
+static void damage_is_left_out_and_the_rest_kept(void **state)
+{
     (void)state;
     struct builder *b = build_all();
     size_t size;
@@ -360,21 +380,24 @@ static void damage_is_left_out_and_the_rest_kept(void **state) {
     g_free(bytes);
     assert_int_equal(c->damage, 1);
     assert_int_equal(c->events->len, 4); /* CONNECT, ALLOC; and the other thread's two */
-    assert_int_equal(((const struct lk_record_alloc *)(const void *)event_at(c, 1)->record)->site, 0);
+    assert_int_equal(((const struct lk_record_alloc *)(const void *)event_at(c, 1)->record)->site,
+                     0);
     assert_int_equal(c->sites->len, 2);
     capture_free(c);
 }
 
 /* ---- Ends ---- */
 
-static char *fresh_path(void) {
+static char *fresh_path(void)
+{
     char *directory = g_dir_make_tmp("leakey-test-XXXXXX", NULL);
     char *path = g_build_filename(directory, "service.1.leakey", NULL);
     g_free(directory);
     return path;
 }
 
-static void remove_path(char *path) {
+static void remove_path(char *path)
+{
     char *directory = g_path_get_dirname(path);
     g_unlink(path);
     g_rmdir(directory);
@@ -382,7 +405,8 @@ static void remove_path(char *path) {
     g_free(path);
 }
 
-static void fill_boot_id(struct lk_header *header) {
+static void fill_boot_id(struct lk_header *header)
+{
     char *text = NULL;
     size_t n = 0;
     assert_true(g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL));
@@ -395,7 +419,8 @@ static void fill_boot_id(struct lk_header *header) {
     g_free(text);
 }
 
-static uint64_t ticks_of(pid_t pid) {
+static uint64_t ticks_of(pid_t pid)
+{
     char path[64], *text = NULL;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     assert_true(g_file_get_contents(path, &text, NULL, NULL));
@@ -406,7 +431,8 @@ static uint64_t ticks_of(pid_t pid) {
     return ticks;
 }
 
-static enum capture_end end_of(const char *path) {
+static enum capture_end end_of(const char *path)
+{
     GError *error = NULL;
     struct capture *capture = capture_open(path, &error);
     assert_non_null(capture);
@@ -415,7 +441,8 @@ static enum capture_end end_of(const char *path) {
     return end;
 }
 
-static void save_running(const char *path, pid_t pid, uint64_t ticks, bool our_boot) {
+static void save_running(const char *path, pid_t pid, uint64_t ticks, bool our_boot)
+{
     struct builder *b = build_all();
     struct lk_header *header = builder_header(b);
     header->end = LK_END_RUNNING;
@@ -427,7 +454,8 @@ static void save_running(const char *path, pid_t pid, uint64_t ticks, bool our_b
     builder_free(b);
 }
 
-static void a_missing_end_mark_is_looked_into(void **state) {
+static void a_missing_end_mark_is_looked_into(void **state)
+{
     (void)state;
     char *path = fresh_path();
     uint64_t ticks = ticks_of(getpid());
@@ -455,7 +483,8 @@ static void a_missing_end_mark_is_looked_into(void **state) {
     remove_path(path);
 }
 
-static void a_directory_names_its_captures(void **state) {
+static void a_directory_names_its_captures(void **state)
+{
     (void)state;
     char *path = fresh_path(), *directory = g_path_get_dirname(path);
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
@@ -474,7 +503,8 @@ static void a_directory_names_its_captures(void **state) {
     remove_path(path);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_read),
         cmocka_unit_test(events_are_in_order_of_time),

@@ -1,4 +1,5 @@
-/* The heap model: totals, estimates and their intervals, sites merged over captures, the timeline. */
+/* The heap model: totals, estimates and their intervals, sites merged over captures, the timeline.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,11 +15,13 @@
 
 #define assert_near(a, b, within) assert_true(fabs((double)(a) - (double)(b)) <= (within))
 
-static void free_capture(gpointer capture) {
+static void free_capture(gpointer capture)
+{
     capture_free(capture);
 }
 
-static GPtrArray *open_all(struct builder *const *builders, size_t count) {
+static GPtrArray *open_all(struct builder *const *builders, size_t count)
+{
     GPtrArray *captures = g_ptr_array_new_with_free_func(free_capture);
     for (size_t i = 0; i < count; i++) {
         size_t bytes;
@@ -32,7 +35,8 @@ static GPtrArray *open_all(struct builder *const *builders, size_t count) {
     return captures;
 }
 
-static struct report *model_of(struct builder *const *builders, size_t count) {
+static struct report *model_of(struct builder *const *builders, size_t count)
+{
     struct report *report = report_new();
     struct symbols *symbols = symbols_new(report);
     GPtrArray *captures = open_all(builders, count);
@@ -42,12 +46,14 @@ static struct report *model_of(struct builder *const *builders, size_t count) {
     return report;
 }
 
-static const struct site_report *site_at(const struct report *report, guint i) {
+static const struct site_report *site_at(const struct report *report, guint i)
+{
     assert_true(i < report->heap.sites->len);
     return g_ptr_array_index(report->heap.sites, i);
 }
 
-static void exact_captures_give_exact_numbers(void **state) {
+static void exact_captures_give_exact_numbers(void **state)
+{
     (void)state;
     struct builder *b = builder_new();
     uint32_t small = builder_site(b, (uint64_t[]){0x1000, 0x3000}, 2);
@@ -81,7 +87,8 @@ static void exact_captures_give_exact_numbers(void **state) {
     report_free(report);
 }
 
-static void drops_end_exactness(void **state) {
+static void drops_end_exactness(void **state)
+{
     (void)state;
     struct builder *b = builder_new();
     builder_header(b)->dropped[LK_DROP_NO_SPACE] = 1;
@@ -96,7 +103,8 @@ static void drops_end_exactness(void **state) {
 }
 
 /* 95 % intervals hold the truth about that often; estimates are right in the mean. */
-static void estimates_hold_what_they_promise(void **state) {
+static void estimates_hold_what_they_promise(void **state)
+{
     (void)state;
     const unsigned runs = 200, blocks = 4000;
     const uint64_t mean = 64 << 10;
@@ -109,7 +117,8 @@ static void estimates_hold_what_they_promise(void **state) {
         builder_header(b)->sample_bytes = mean;
         uint32_t site = builder_site(b, (uint64_t[]){0x1000}, 1);
         for (unsigned i = 0; i < blocks; i++) {
-            uint64_t size = 1u << g_rand_int_range(random, 5, 17), address = 0x100000 + i * 0x100000ull;
+            uint64_t size = 1u << g_rand_int_range(random, 5, 17),
+                     address = 0x100000 + i * 0x100000ull;
             bool frees = g_rand_boolean(random);
             allocated += (double)size;
             kept += frees ? 0 : (double)size;
@@ -126,7 +135,8 @@ static void estimates_hold_what_they_promise(void **state) {
         live += heap->live_bytes;
         truth_live += kept;
         count -= heap->live_count;
-        live_covered += heap->live_bytes_interval[0] <= kept && kept <= heap->live_bytes_interval[1];
+        live_covered +=
+            heap->live_bytes_interval[0] <= kept && kept <= heap->live_bytes_interval[1];
         allocated_covered += heap->allocated_bytes_interval[0] <= allocated &&
                              allocated <= heap->allocated_bytes_interval[1];
         assert_near(site_at(report, 0)->live_bytes, heap->live_bytes, 1e-6 * heap->live_bytes);
@@ -139,19 +149,23 @@ static void estimates_hold_what_they_promise(void **state) {
     assert_near(count / runs / blocks, 0, 0.05);
 }
 
-static struct builder *worker(uint64_t start_seconds, uint64_t slide, unsigned blocks) {
+static struct builder *worker(uint64_t start_seconds, uint64_t slide, unsigned blocks)
+{
     struct builder *b = builder_new();
     builder_header(b)->start_realtime_ns += start_seconds * BUILDER_S;
     builder_header(b)->end_ns = 10 * BUILDER_S;
-    builder_module(b, "/no/such/service", slide, slide + 0x10000, slide, (const uint8_t *)"abcd", 4);
+    builder_module(b, "/no/such/service", slide, slide + 0x10000, slide, (const uint8_t *)"abcd",
+                   4);
     uint32_t site = builder_site(b, (uint64_t[]){slide + 0x1000, slide + 0x2000}, 2);
     for (unsigned i = 0; i < blocks; i++)
-        builder_alloc(b, BUILDER_S, 0x10000 + i * 64, 100, site, 0);
-    *builder_bucket(b, 0, 100) = (struct lk_bucket){blocks * 100, blocks * 100, blocks * 100, blocks};
+        builder_alloc(b, BUILDER_S, 0x10000 + i * 64ull, 100, site, 0);
+    uint64_t bytes = (uint64_t)blocks * 100;
+    *builder_bucket(b, 0, 100) = (struct lk_bucket){bytes, bytes, bytes, blocks};
     return b;
 }
 
-static void sites_of_all_processes_are_one(void **state) {
+static void sites_of_all_processes_are_one(void **state)
+{
     (void)state;
     struct builder *workers[] = {worker(0, 0x5550000, 3), worker(0, 0x7770000, 5)};
     struct report *report = model_of(workers, 2);
@@ -162,7 +176,8 @@ static void sites_of_all_processes_are_one(void **state) {
     report_free(report);
 }
 
-static double live_at(const struct report *report, double seconds) {
+static double live_at(const struct report *report, double seconds)
+{
     double live = NAN;
     for (guint i = 0; i < report->heap.timeline->len; i++) {
         const struct timeline_report *point =
@@ -174,7 +189,8 @@ static double live_at(const struct report *report, double seconds) {
 }
 
 /* One process after the other: their memory was never there together. */
-static void a_restart_is_not_a_sum(void **state) {
+static void a_restart_is_not_a_sum(void **state)
+{
     (void)state;
     struct builder *workers[] = {worker(0, 0x5550000, 3), worker(20, 0x5550000, 5)};
     struct report *report = model_of(workers, 2);
@@ -186,12 +202,14 @@ static void a_restart_is_not_a_sum(void **state) {
     assert_near(live_at(report, 29), 500, 0);
     double allocated = 0;
     for (guint i = 0; i < report->heap.timeline->len; i++)
-        allocated += g_array_index(report->heap.timeline, struct timeline_report, i).allocated_bytes;
+        allocated +=
+            g_array_index(report->heap.timeline, struct timeline_report, i).allocated_bytes;
     assert_near(allocated, 800, 0);
     report_free(report);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_captures_give_exact_numbers),
         cmocka_unit_test(drops_end_exactness),

@@ -1,9 +1,11 @@
-/* The replay of cured keys: who would have hit, what would not have been computed and written. Keys with the same first
- * letter stand for the same input. */
+/* The replay of cured keys: who would have hit, what would not have been computed and written. Keys
+ * with the same first letter stand for the same input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,28 +21,40 @@ struct fixture {
     struct prediction *prediction;
 };
 
-static void step(struct builder *b, double ms, uint32_t thread, const char *key, uint16_t flags, uint32_t outcome,
-                 int64_t ttl_ms) {
+static void step(struct builder *b, double ms, uint32_t thread, const char *key, uint16_t flags,
+                 uint32_t outcome, int64_t ttl_ms)
+{
     builder_thread(b, thread);
-    builder_command(b, &(struct builder_command){.time_ns = (uint64_t)(ms * 1e6), .reply_ns = (uint64_t)(ms * 1e6) + 1000,
-                                                 .verb = "X", .key = key, .template_name = "k:<text>", .flags = flags,
-                                                 .value = flags & LK_COMMAND_WRITE ? "ten bytes!" : NULL,
-                                                 .connection = thread, .ttl_ms = ttl_ms, .outcome = outcome});
+    builder_command(
+        b, &(struct builder_command){.time_ns = (uint64_t)(ms * 1e6),
+                                     .reply_ns = (uint64_t)(ms * 1e6) + 1000,
+                                     .verb = "X",
+                                     .key = key,
+                                     .template_name = "k:<text>",
+                                     .flags = flags,
+                                     .value = flags & LK_COMMAND_WRITE ? "ten bytes!" : NULL,
+                                     .connection = thread,
+                                     .ttl_ms = ttl_ms,
+                                     .outcome = outcome});
 }
 
-static void miss(struct builder *b, double ms, uint32_t thread, const char *key) {
+static void miss(struct builder *b, double ms, uint32_t thread, const char *key)
+{
     step(b, ms, thread, key, LK_COMMAND_READ, LK_OUTCOME_MISS, 0);
 }
 
-static void hit(struct builder *b, double ms, const char *key) {
+static void hit(struct builder *b, double ms, const char *key)
+{
     step(b, ms, 1, key, LK_COMMAND_READ, LK_OUTCOME_HIT, 0);
 }
 
-static void set(struct builder *b, double ms, uint32_t thread, const char *key, int64_t ttl_ms) {
+static void set(struct builder *b, double ms, uint32_t thread, const char *key, int64_t ttl_ms)
+{
     step(b, ms, thread, key, LK_COMMAND_WRITE, LK_OUTCOME_WRITE, ttl_ms);
 }
 
-static void predict(struct fixture *fixture, struct builder *b) {
+static void predict(struct fixture *fixture, struct builder *b)
+{
     char path[] = "/tmp/leakey-test-XXXXXX";
     int file = mkstemp(path);
     uint32_t *identities, t = 0;
@@ -61,14 +75,17 @@ static void predict(struct fixture *fixture, struct builder *b) {
     g_free(identities);
 }
 
-static void clear(struct fixture *fixture) {
+static void clear(struct fixture *fixture)
+{
     cache_model_free(fixture->model);
     report_free(fixture->report);
     capture_free(g_ptr_array_index(fixture->captures, 0));
     g_ptr_array_free(fixture->captures, TRUE);
 }
 
-static void check(struct fixture *fixture, double hit_ratio, double keys, double seconds, double bytes) {
+static void check(struct fixture *fixture, double hit_ratio, double keys, double seconds,
+                  double bytes)
+{
     const struct prediction *p = fixture->prediction;
 
     assert_true(fabs(p->hit_ratio - hit_ratio) < 1e-9);
@@ -79,7 +96,8 @@ static void check(struct fixture *fixture, double hit_ratio, double keys, double
     assert_true(p->hit_ratio_interval[0] >= 0 && p->hit_ratio_interval[1] <= 1);
 }
 
-static void test_plain(void **state) {
+static void test_plain(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -98,7 +116,8 @@ static void test_plain(void **state) {
 }
 
 /* The second asks before the first has written: it misses still, and writes still. */
-static void test_concurrent(void **state) {
+static void test_concurrent(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -114,7 +133,8 @@ static void test_concurrent(void **state) {
     clear(&fixture);
 }
 
-static void test_expiry(void **state) {
+static void test_expiry(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -131,7 +151,8 @@ static void test_expiry(void **state) {
     clear(&fixture);
 }
 
-static void test_delete(void **state) {
+static void test_delete(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -148,7 +169,8 @@ static void test_delete(void **state) {
 }
 
 /* Entries that are there without a miss: warmed up, or written before the capture. */
-static void test_written_otherwise(void **state) {
+static void test_written_otherwise(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -165,7 +187,8 @@ static void test_written_otherwise(void **state) {
 }
 
 /* What was seen to be evicted is not there after the cure either. */
-static void test_evicted(void **state) {
+static void test_evicted(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
 
@@ -180,7 +203,8 @@ static void test_evicted(void **state) {
 }
 
 /* Half of 2000 reads hit, in two long stretches: the blocks feel it, a binomial would not. */
-static void test_interval(void **state) {
+static void test_interval(void **state)
+{
     struct builder *b = builder_new();
     struct fixture fixture;
     double width;
@@ -196,11 +220,15 @@ static void test_interval(void **state) {
     clear(&fixture);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),   cmocka_unit_test(test_concurrent),
-        cmocka_unit_test(test_expiry),  cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_written_otherwise), cmocka_unit_test(test_evicted),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_concurrent),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_written_otherwise),
+        cmocka_unit_test(test_evicted),
         cmocka_unit_test(test_interval),
     };
 

@@ -1,24 +1,30 @@
-/* The estimate of distinct keys stays within its error from none to a million, and the union counts equals once. */
+/* The estimate of distinct keys stays within its error from none to a million, and the union counts
+ * equals once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <glib.h>
 #include <math.h>
 
 #include "model/map.h"
 #include "model/sketch.h"
 
-static uint64_t hash_of(uint64_t number) {
+static uint64_t hash_of(uint64_t number)
+{
     return hash_mix(hash_mix(number, 11), 12);
 }
 
-static void fill(uint8_t *sketch, uint64_t first, uint64_t end) {
+static void fill(uint8_t *sketch, uint64_t first, uint64_t end)
+{
     for (uint64_t i = first; i < end; i++)
         sketch_add(sketch, hash_of(i));
 }
 
-static void test_estimate(void **state) {
+static void test_estimate(void **state)
+{
     static const uint64_t counts[] = {1, 2, 10, 100, 1000, 10000, 40000, 100000, 1000000};
 
     (void)state;
@@ -34,7 +40,8 @@ static void test_estimate(void **state) {
     }
 }
 
-static void test_empty(void **state) {
+static void test_empty(void **state)
+{
     uint8_t *sketch = g_malloc0(LK_SKETCH_BYTES);
 
     (void)state;
@@ -42,7 +49,8 @@ static void test_empty(void **state) {
     g_free(sketch);
 }
 
-static void test_full(void **state) {
+static void test_full(void **state)
+{
     uint8_t *sketch = g_malloc(LK_SKETCH_BYTES);
 
     (void)state;
@@ -52,7 +60,8 @@ static void test_full(void **state) {
     g_free(sketch);
 }
 
-static void test_union(void **state) {
+static void test_union(void **state)
+{
     uint8_t *a = g_malloc0(LK_SKETCH_BYTES), *b = g_malloc0(LK_SKETCH_BYTES);
 
     (void)state;
@@ -64,7 +73,8 @@ static void test_union(void **state) {
     g_free(b);
 }
 
-static void test_register(void **state) {
+static void test_register(void **state)
+{
     uint8_t *sketch = g_malloc0(LK_SKETCH_BYTES);
 
     (void)state;
@@ -77,8 +87,9 @@ static void test_register(void **state) {
     g_free(sketch);
 }
 
-static void test_map(void **state) {
-    struct map map = MAP_INIT;
+static void test_map(void **state)
+{
+    struct map map = {0};
     bool added;
 
     (void)state;
@@ -102,10 +113,12 @@ static void test_map(void **state) {
     map_clear(&map);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_estimate), cmocka_unit_test(test_empty),    cmocka_unit_test(test_full),
-        cmocka_unit_test(test_union),    cmocka_unit_test(test_register), cmocka_unit_test(test_map),
+        cmocka_unit_test(test_estimate), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_full),     cmocka_unit_test(test_union),
+        cmocka_unit_test(test_register), cmocka_unit_test(test_map),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,16 +20,19 @@
 
 static uint64_t caught;
 
-static __attribute__((noinline)) void catch_caller(void) {
+static __attribute__((noinline)) void catch_caller(void)
+{
     caught = (uint64_t)(uintptr_t)__builtin_return_address(0);
 }
 
-static inline __attribute__((always_inline)) void inlined_function(void) {
+static inline __attribute__((always_inline)) void inlined_function(void)
+{
     catch_caller();
     __asm__ volatile("" ::: "memory");
 }
 
-static __attribute__((noinline)) int outer_function(void) {
+static __attribute__((noinline)) int outer_function(void)
+{
     inlined_function(); /* line CALL_LINE */
     return 1;
 }
@@ -42,13 +45,16 @@ struct self {
     bool wrong_build_id;
 };
 
-static size_t build_id_of(const struct dl_phdr_info *info, const uint8_t **id) {
+static size_t build_id_of(const struct dl_phdr_info *info, const uint8_t **id)
+{
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        const uint8_t *at = (const uint8_t *)(info->dlpi_addr + part->p_vaddr), *end = at + part->p_memsz;
+        const uint8_t *at = (const uint8_t *)(info->dlpi_addr + part->p_vaddr),
+                      *end = at + part->p_memsz;
         while (part->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) < end) {
             const ElfW(Nhdr) *note = (const void *)at;
-            const uint8_t *name = at + sizeof(*note), *content = name + ((note->n_namesz + 3u) & ~3u);
+            const uint8_t *name = at + sizeof(*note),
+                          *content = name + ((note->n_namesz + 3u) & ~3u);
             if (note->n_type == NT_GNU_BUILD_ID && memcmp(name, "GNU", 4) == 0) {
                 *id = content;
                 return note->n_descsz;
@@ -59,7 +65,8 @@ static size_t build_id_of(const struct dl_phdr_info *info, const uint8_t **id) {
     return 0;
 }
 
-static int add_module(struct dl_phdr_info *info, size_t bytes, void *data) {
+static int add_module(struct dl_phdr_info *info, size_t bytes, void *data)
+{
     const struct self *self = data;
     char path[4096];
     const uint8_t *id = NULL;
@@ -74,7 +81,8 @@ static int add_module(struct dl_phdr_info *info, size_t bytes, void *data) {
     size_t id_bytes = build_id_of(info, &id);
     builder_module(self->builder, *info->dlpi_name == '\0' ? path : info->dlpi_name,
                    info->dlpi_addr, info->dlpi_addr + end, info->dlpi_addr,
-                   self->wrong_build_id ? wrong : id, self->wrong_build_id ? sizeof(wrong) : id_bytes);
+                   self->wrong_build_id ? wrong : id,
+                   self->wrong_build_id ? sizeof(wrong) : id_bytes);
     return 0;
 }
 
@@ -84,7 +92,8 @@ struct fixture {
     struct capture *capture;
 };
 
-static struct fixture look_up(const uint64_t *frames, size_t depth, bool wrong_build_id) {
+static struct fixture look_up(const uint64_t *frames, size_t depth, bool wrong_build_id)
+{
     struct self self = {builder_new(), wrong_build_id};
     struct fixture fixture = {.report = report_new()};
     size_t bytes;
@@ -99,18 +108,21 @@ static struct fixture look_up(const uint64_t *frames, size_t depth, bool wrong_b
     return fixture;
 }
 
-static void clear(struct fixture *fixture) {
+static void clear(struct fixture *fixture)
+{
     symbols_free(fixture->symbols);
     capture_free(fixture->capture);
     report_free(fixture->report);
 }
 
-static const struct frame *frame_at(const struct stack *stack, guint i) {
+static const struct frame *frame_at(const struct stack *stack, guint i)
+{
     assert_true(i < stack->frames->len);
     return &g_array_index(stack->frames, struct frame, i);
 }
 
-static void inlined_functions_have_frames_of_their_own(void **state) {
+static void inlined_functions_have_frames_of_their_own(void **state)
+{
     (void)state;
     assert_int_equal(outer_function(), 1);
     struct fixture f = look_up(&caught, 1, false);
@@ -131,7 +143,8 @@ static void inlined_functions_have_frames_of_their_own(void **state) {
     clear(&f);
 }
 
-static void another_build_gives_no_names(void **state) {
+static void another_build_gives_no_names(void **state)
+{
     (void)state;
     outer_function();
     struct fixture f = look_up(&caught, 1, true);
@@ -147,7 +160,8 @@ static void another_build_gives_no_names(void **state) {
     clear(&f);
 }
 
-static void libraries_without_debug_information_have_their_symbol_table(void **state) {
+static void libraries_without_debug_information_have_their_symbol_table(void **state)
+{
     (void)state;
     void *function = dlsym(RTLD_DEFAULT, "hcreate_r");
     uint64_t frame = (uint64_t)(uintptr_t)function + 8;
@@ -159,7 +173,8 @@ static void libraries_without_debug_information_have_their_symbol_table(void **s
     clear(&f);
 }
 
-static void addresses_of_no_module_keep_their_place(void **state) {
+static void addresses_of_no_module_keep_their_place(void **state)
+{
     (void)state;
     struct fixture f = look_up((uint64_t[]){0x1234, 0x5678}, 2, false);
     const struct stack *stack = symbols_stack(f.symbols, f.capture, 1);
@@ -171,7 +186,8 @@ static void addresses_of_no_module_keep_their_place(void **state) {
     clear(&f);
 }
 
-static void names_are_what_a_person_wrote(void **state) {
+static void names_are_what_a_person_wrote(void **state)
+{
     (void)state;
     static const char *const names[][2] = {
         {"main", "main"},
@@ -194,18 +210,22 @@ static void names_are_what_a_person_wrote(void **state) {
 
 /* ---- Identity and culprit, of stacks made by hand ---- */
 
-static struct stack *stack_of(struct report *report, const struct frame *frames, guint count) {
+static struct stack *stack_of(struct report *report, const struct frame *frames, guint count)
+{
     struct stack *stack = report_alloc(report, sizeof(*stack));
     stack->frames = report_array(report, sizeof(struct frame));
     g_array_append_vals(stack->frames, frames, count);
     return stack;
 }
 
-static void identity_is_of_functions_not_addresses(void **state) {
+static void identity_is_of_functions_not_addresses(void **state)
+{
     (void)state;
     struct report *report = report_new();
-    struct frame a[] = {{.function = "f", .module = "/a", .offset = 1, .line = 3}, {.function = "g"}};
-    struct frame b[] = {{.function = "f", .module = "/b", .offset = 9, .line = 4}, {.function = "g"}};
+    struct frame a[] = {{.function = "f", .module = "/a", .offset = 1, .line = 3},
+                        {.function = "g"}};
+    struct frame b[] = {{.function = "f", .module = "/b", .offset = 9, .line = 4},
+                        {.function = "g"}};
     struct frame c[] = {{.function = "fg"}, {.function = ""}};
     struct frame d[] = {{.module = "/a", .build_id = "12", .offset = 1}};
     struct frame e[] = {{.module = "/a", .build_id = "12", .offset = 2}};
@@ -220,12 +240,14 @@ static void identity_is_of_functions_not_addresses(void **state) {
     report_free(report);
 }
 
-static const char *culprit(struct report *report, const struct frame *frames, guint count) {
+static const char *culprit(struct report *report, const struct frame *frames, guint count)
+{
     const struct frame *frame = stack_culprit(stack_of(report, frames, count));
     return frame == NULL ? "none" : frame->function != NULL ? frame->function : "unknown";
 }
 
-static void the_culprit_is_the_services_own_code(void **state) {
+static void the_culprit_is_the_services_own_code(void **state)
+{
     (void)state;
     struct report *report = report_new();
     const char *libc = "/lib/x86_64-linux-gnu/libc.so.6";
@@ -242,12 +264,14 @@ static void the_culprit_is_the_services_own_code(void **state) {
     struct frame library[] = {{.function = "malloc", .module = libc},
                               {.function = "Curl_open", .module = ssl},
                               {.function = "__libc_start_main", .module = libc}};
-    struct frame bundled[] = {{.function = "redisReaderGetReply", .module = "/opt/service/lib/libhiredis.so.1"},
-                              {.module = exe, .offset = 5},
-                              {.function = "main", .module = exe}};
-    struct frame plugin[] = {{.function = "strdup", .module = libc},
-                             {.function = "vmod_get", .module = "/usr/lib/varnish/vmods/vmod_redis.so"},
-                             {.function = "VRT_call", .module = "/usr/lib/varnish/libvarnish.so"}};
+    struct frame bundled[] = {
+        {.function = "redisReaderGetReply", .module = "/opt/service/lib/libhiredis.so.1"},
+        {.module = exe, .offset = 5},
+        {.function = "main", .module = exe}};
+    struct frame plugin[] = {
+        {.function = "strdup", .module = libc},
+        {.function = "vmod_get", .module = "/usr/lib/varnish/vmods/vmod_redis.so"},
+        {.function = "VRT_call", .module = "/usr/lib/varnish/libvarnish.so"}};
 #define CULPRIT(frames) culprit(report, frames, G_N_ELEMENTS(frames))
     assert_string_equal(CULPRIT(typical), "lookup_answer");
     assert_string_equal(CULPRIT(wrapped), "build_prompt");
@@ -258,7 +282,8 @@ static void the_culprit_is_the_services_own_code(void **state) {
     report_free(report);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inlined_functions_have_frames_of_their_own),
         cmocka_unit_test(another_build_gives_no_names),

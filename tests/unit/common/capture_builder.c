@@ -1,47 +1,16 @@
 /* Builds synthetic captures for tests; see capture_builder.h. */
-#include "common/capture_builder.h"
+#include "common/capture_builder_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <glib.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define COUNT_Q16 65536.0
-#define CONNECTIONS 256
 
-struct segment {
-    struct lk_extent head;
-    uint8_t *room; /* LK_SEGMENT_ROOM */
-};
-
-struct builder {
-    struct lk_header header;
-    char *executable;
-    GString *command;
-    GArray *sites;     /* struct lk_site; frames_offset is an index into frames until it is saved */
-    GArray *frames;    /* uint64_t */
-    GByteArray *modules;
-    size_t module_count;
-    GArray *templates; /* struct lk_template; sketch_offset is 1 when there is a sketch */
-    GPtrArray *sketches; /* of uint8_t[LK_SKETCH_BYTES], by template id; NULL none */
-    GArray *verbs;
-    GArray *live; /* struct lk_live */
-    GHashTable *live_by_key; /* key -> index + 1 */
-    struct lk_bucket *timeline[LK_TIMELINE_LEVELS];
-    GArray *segments; /* struct segment */
-    GHashTable *open; /* thread -> segment index + 1 */
-    uint32_t thread;
-    uint64_t latest_ns;
-    uint64_t sequences[CONNECTIONS];
-};
-
-
-struct builder *builder_new(void) {
+struct builder *builder_new(void)
+{
     struct builder *b = g_new0(struct builder, 1);
     struct lk_header *header = &b->header;
     memcpy(header->magic, LK_MAGIC, sizeof(header->magic));
@@ -76,7 +45,8 @@ struct builder *builder_new(void) {
     return b;
 }
 
-void builder_free(struct builder *b) {
+void builder_free(struct builder *b)
+{
     for (guint i = 0; i < b->segments->len; i++)
         g_free(g_array_index(b->segments, struct segment, i).room);
     for (size_t i = 0; i < LK_TIMELINE_LEVELS; i++)
@@ -96,11 +66,13 @@ void builder_free(struct builder *b) {
     g_free(b);
 }
 
-struct lk_header *builder_header(struct builder *b) {
+struct lk_header *builder_header(struct builder *b)
+{
     return &b->header;
 }
 
-void builder_process(struct builder *b, const char *executable, const char *const *command) {
+void builder_process(struct builder *b, const char *executable, const char *const *command)
+{
     g_free(b->executable);
     b->executable = g_strdup(executable);
     g_string_truncate(b->command, 0);
@@ -110,7 +82,8 @@ void builder_process(struct builder *b, const char *executable, const char *cons
 
 /* ---- Tables ---- */
 
-uint32_t builder_site(struct builder *b, const uint64_t *frames, size_t depth) {
+uint32_t builder_site(struct builder *b, const uint64_t *frames, size_t depth)
+{
     struct lk_site site = {.hash = XXH3_64bits(frames, depth * sizeof(*frames)),
                            .frames_offset = b->frames->len,
                            .depth = (uint32_t)depth};
@@ -119,12 +92,14 @@ uint32_t builder_site(struct builder *b, const uint64_t *frames, size_t depth) {
     return b->sites->len - 1;
 }
 
-struct lk_site *builder_site_at(struct builder *b, uint32_t id) {
+struct lk_site *builder_site_at(struct builder *b, uint32_t id)
+{
     return &g_array_index(b->sites, struct lk_site, id);
 }
 
 size_t builder_module(struct builder *b, const char *path, uint64_t start, uint64_t end,
-                      uint64_t bias, const uint8_t *build_id, size_t build_id_bytes) {
+                      uint64_t bias, const uint8_t *build_id, size_t build_id_bytes)
+{
     static const uint8_t zeros[8];
     uint32_t path_bytes = (uint32_t)strlen(path);
     uint32_t padding = (8 - path_bytes % 8) % 8;
@@ -143,7 +118,8 @@ size_t builder_module(struct builder *b, const char *path, uint64_t start, uint6
     return b->module_count++;
 }
 
-uint32_t builder_template(struct builder *b, const char *text) {
+uint32_t builder_template(struct builder *b, const char *text)
+{
     if (text == NULL || *text == '\0')
         return 0;
     uint32_t bytes = (uint32_t)MIN(strlen(text), LK_TEMPLATE_TEXT);
@@ -159,11 +135,13 @@ uint32_t builder_template(struct builder *b, const char *text) {
     return b->templates->len - 1;
 }
 
-struct lk_template *builder_template_at(struct builder *b, uint32_t id) {
+struct lk_template *builder_template_at(struct builder *b, uint32_t id)
+{
     return &g_array_index(b->templates, struct lk_template, id);
 }
 
-void builder_sketch_key(struct builder *b, uint32_t id, uint64_t key_hash) {
+void builder_sketch_key(struct builder *b, uint32_t id, uint64_t key_hash)
+{
     uint8_t *sketch = g_ptr_array_index(b->sketches, id);
     if (sketch == NULL) {
         sketch = g_malloc0(LK_SKETCH_BYTES);
@@ -176,7 +154,8 @@ void builder_sketch_key(struct builder *b, uint32_t id, uint64_t key_hash) {
     *slot = MAX(*slot, rank);
 }
 
-uint32_t builder_verb(struct builder *b, const char *name) {
+uint32_t builder_verb(struct builder *b, const char *name)
+{
     for (uint32_t id = 1; id < b->verbs->len; id++)
         if (strncmp(builder_verb_at(b, id)->name, name, sizeof(struct lk_verb)) == 0)
             return id;
@@ -186,22 +165,26 @@ uint32_t builder_verb(struct builder *b, const char *name) {
     return b->verbs->len - 1;
 }
 
-struct lk_verb *builder_verb_at(struct builder *b, uint32_t id) {
+struct lk_verb *builder_verb_at(struct builder *b, uint32_t id)
+{
     return &g_array_index(b->verbs, struct lk_verb, id);
 }
 
-struct lk_bucket *builder_bucket(struct builder *b, unsigned level, unsigned index) {
+struct lk_bucket *builder_bucket(struct builder *b, unsigned level, unsigned index)
+{
     if (b->timeline[level] == NULL)
         b->timeline[level] = g_new0(struct lk_bucket, LK_TIMELINE_BUCKETS);
     return &b->timeline[level][index];
 }
 
-static void touch(struct builder *b, uint64_t time_ns) {
+static void touch(struct builder *b, uint64_t time_ns)
+{
     b->latest_ns = MAX(b->latest_ns, time_ns);
 }
 
 void builder_live(struct builder *b, enum lk_live_kind kind, uint64_t address, uint64_t size,
-                  uint64_t time_ns, uint32_t site, uint32_t tag) {
+                  uint64_t time_ns, uint32_t site, uint32_t tag)
+{
     struct lk_live entry = {.key = address ^ ((uint64_t)kind << 60),
                             .size = size,
                             .time_ns = time_ns,
@@ -216,15 +199,18 @@ void builder_live(struct builder *b, enum lk_live_kind kind, uint64_t address, u
 
 /* ---- Records ---- */
 
-void builder_thread(struct builder *b, uint32_t thread) {
+void builder_thread(struct builder *b, uint32_t thread)
+{
     b->thread = thread;
 }
 
 /* The thread's segment with that much room: a new one begins with a THREAD record. */
-static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64_t time_ns) {
+static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64_t time_ns)
+{
     gpointer thread = GUINT_TO_POINTER(b->thread);
     guint open = GPOINTER_TO_UINT(g_hash_table_lookup(b->open, thread));
-    struct segment *segment = open == 0 ? NULL : &g_array_index(b->segments, struct segment, open - 1);
+    struct segment *segment =
+        open == 0 ? NULL : &g_array_index(b->segments, struct segment, open - 1);
     if (segment != NULL && segment->head.committed + bytes <= LK_SEGMENT_ROOM)
         return segment;
     if (segment != NULL)
@@ -236,8 +222,8 @@ static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64
                                      .thread = b->thread},
                             .room = g_malloc0(LK_SEGMENT_ROOM)};
     struct lk_record_thread *opening = (struct lk_record_thread *)(void *)fresh.room;
-    opening->head = (struct lk_record){
-        .type = LK_RECORD_THREAD, .bytes = sizeof(*opening), .time_ns = time_ns};
+    opening->head =
+        (struct lk_record){.type = LK_RECORD_THREAD, .bytes = sizeof(*opening), .time_ns = time_ns};
     opening->thread = b->thread;
     opening->tid = b->header.pid + b->thread;
     fresh.head.committed = sizeof(*opening);
@@ -246,7 +232,8 @@ static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64
     return &g_array_index(b->segments, struct segment, b->segments->len - 1);
 }
 
-void *builder_record(struct builder *b, uint16_t type, size_t bytes, uint64_t time_ns) {
+void *builder_record(struct builder *b, uint16_t type, size_t bytes, uint64_t time_ns)
+{
     size_t whole = (bytes + 7) & ~(size_t)7;
     struct segment *segment = segment_with_room(b, whole, time_ns);
     struct lk_record *record =
@@ -260,7 +247,8 @@ void *builder_record(struct builder *b, uint16_t type, size_t bytes, uint64_t ti
     return record;
 }
 
-void builder_lose(struct builder *b, double share) {
+void builder_lose(struct builder *b, double share)
+{
     guint lost = (guint)(share * b->segments->len);
     for (guint i = 0; i < lost; i++) {
         struct segment *segment = &g_array_index(b->segments, struct segment, i);
@@ -270,7 +258,8 @@ void builder_lose(struct builder *b, double share) {
 }
 
 static void write_heap_record(struct builder *b, uint16_t type, uint64_t time_ns,
-                              const struct lk_live *entry) {
+                              const struct lk_live *entry)
+{
     struct lk_record_alloc *record = builder_record(b, type, sizeof(*record), time_ns);
     record->address = entry->key;
     record->size = entry->size;
@@ -279,27 +268,31 @@ static void write_heap_record(struct builder *b, uint16_t type, uint64_t time_ns
 }
 
 /* The chance with which an allocation of that size was sampled. */
-static double sampling_chance(const struct builder *b, uint64_t size) {
+static double sampling_chance(const struct builder *b, uint64_t size)
+{
     if (b->header.sample_bytes <= 1)
         return 1;
     return -expm1(-(double)MAX(size, 1) / (double)b->header.sample_bytes);
 }
 
-static void count_alloc(struct lk_totals *totals, double size, double chance) {
+static void count_alloc(struct lk_totals *totals, double size, double chance)
+{
     totals->allocated_bytes += (uint64_t)llround(size / chance);
     totals->allocated_count_q16 += (uint64_t)llround(COUNT_Q16 / chance);
     totals->samples++;
     totals->allocated_variance += size / chance * (size / chance) * (1 - chance);
 }
 
-static void count_free(struct lk_totals *totals, double size, double chance) {
+static void count_free(struct lk_totals *totals, double size, double chance)
+{
     totals->freed_bytes += (uint64_t)llround(size / chance);
     totals->freed_count_q16 += (uint64_t)llround(COUNT_Q16 / chance);
     totals->sample_frees++;
 }
 
 void builder_alloc(struct builder *b, uint64_t time_ns, uint64_t address, uint64_t size,
-                   uint32_t site, uint32_t tag) {
+                   uint32_t site, uint32_t tag)
+{
     struct lk_live entry = {address, size, time_ns, site, tag};
     double chance = sampling_chance(b, size);
     size_t stripe = b->thread % LK_STRIPES;
@@ -315,7 +308,8 @@ void builder_alloc(struct builder *b, uint64_t time_ns, uint64_t address, uint64
     }
 }
 
-bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address) {
+bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address)
+{
     gint64 key = (gint64)address;
     guint found = GPOINTER_TO_UINT(g_hash_table_lookup(b->live_by_key, &key));
     if (found == 0)
@@ -340,11 +334,13 @@ bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address) {
 
 /* ---- Cache commands ---- */
 
-static uint64_t text_hash(const char *text) {
+static uint64_t text_hash(const char *text)
+{
     return text == NULL ? 0 : XXH3_64bits(text, strlen(text));
 }
 
-static void write_input(struct builder *b, const struct builder_command *c) {
+static void write_input(struct builder *b, const struct builder_command *c)
+{
     size_t bytes = strlen(c->input), stored = MIN(bytes, LK_TEXT_MAX);
     struct lk_record_input *input =
         builder_record(b, LK_RECORD_INPUT, sizeof(*input) + stored, c->time_ns);
@@ -356,25 +352,29 @@ static void write_input(struct builder *b, const struct builder_command *c) {
     const char *colon = strrchr(c->key, ':');
     size_t offset = colon == NULL ? 0 : (size_t)(colon + 1 - c->key);
     input->digest_offset = c->digest_bytes != 0 ? c->digest_offset : (uint16_t)offset;
-    input->digest_bytes = c->digest_bytes != 0 ? c->digest_bytes : (uint16_t)strlen(c->key + offset);
+    input->digest_bytes =
+        c->digest_bytes != 0 ? c->digest_bytes : (uint16_t)strlen(c->key + offset);
     input->text_bytes = (uint32_t)stored;
     memcpy(input + 1, c->input, stored);
 }
 
-static uint64_t value_bytes(const struct builder_command *c) {
+static uint64_t value_bytes(const struct builder_command *c)
+{
     if (c->value_bytes != 0)
         return c->value_bytes;
     return c->value == NULL ? 0 : strlen(c->value);
 }
 
-static int64_t ttl_of(const struct builder_command *c) {
+static int64_t ttl_of(const struct builder_command *c)
+{
     if (c->ttl_ms != 0)
         return c->ttl_ms;
     return (c->flags & LK_COMMAND_WRITE) != 0 ? LK_TTL_NONE : LK_TTL_UNKNOWN;
 }
 
 static void write_command(struct builder *b, const struct builder_command *c, uint32_t connection,
-                          uint64_t sequence) {
+                          uint64_t sequence)
+{
     size_t key_bytes = c->key == NULL ? 0 : strlen(c->key), stored = MIN(key_bytes, LK_TEXT_MAX);
     bool write = (c->flags & LK_COMMAND_WRITE) != 0;
     uint16_t cut = key_bytes > stored ? LK_COMMAND_CUT : 0;
@@ -403,7 +403,8 @@ static void write_command(struct builder *b, const struct builder_command *c, ui
 }
 
 static void write_reply(struct builder *b, const struct builder_command *c, uint32_t connection,
-                        uint64_t sequence) {
+                        uint64_t sequence)
+{
     bool hit = c->outcome == LK_OUTCOME_HIT;
     uint64_t when = c->reply_ns != 0 ? c->reply_ns : c->time_ns + 100 * BUILDER_US;
     struct lk_record_reply *record = builder_record(b, LK_RECORD_REPLY, sizeof(*record), when);
@@ -415,12 +416,14 @@ static void write_reply(struct builder *b, const struct builder_command *c, uint
     record->key_index = c->key == NULL ? LK_NO_KEY : c->key_index;
 }
 
-static unsigned histogram_bucket(uint64_t ns) {
+static unsigned histogram_bucket(uint64_t ns)
+{
     double us = (double)ns / 1000;
     return us <= 1 ? 0 : MIN((unsigned)(4 * log2(us)), LK_HISTOGRAM_BUCKETS - 1);
 }
 
-static void count_command(struct builder *b, const struct builder_command *c) {
+static void count_command(struct builder *b, const struct builder_command *c)
+{
     uint32_t id = builder_template(b, c->template_name);
     struct lk_template *t = builder_template_at(b, id);
     uint64_t latency = c->reply_ns != 0 ? c->reply_ns - c->time_ns : 100 * BUILDER_US;
@@ -446,9 +449,10 @@ static void count_command(struct builder *b, const struct builder_command *c) {
         builder_sketch_key(b, id, text_hash(c->key));
 }
 
-uint64_t builder_command(struct builder *b, const struct builder_command *c) {
+uint64_t builder_command(struct builder *b, const struct builder_command *c)
+{
     uint32_t connection = c->connection != 0 ? c->connection : 1;
-    uint64_t *next = &b->sequences[connection % CONNECTIONS];
+    uint64_t *next = &b->sequences[connection % BUILDER_CONNECTIONS];
     uint64_t sequence = c->sequence;
     if (sequence == 0)
         sequence = c->key_index > 0 && *next > 0 ? *next - 1 : *next;
@@ -463,163 +467,12 @@ uint64_t builder_command(struct builder *b, const struct builder_command *c) {
     return sequence;
 }
 
-void builder_connect(struct builder *b, uint64_t time_ns, uint32_t connection, const char *peer) {
+void builder_connect(struct builder *b, uint64_t time_ns, uint32_t connection, const char *peer)
+{
     size_t bytes = strlen(peer);
     struct lk_record_connect *record =
         builder_record(b, LK_RECORD_CONNECT, sizeof(*record) + bytes, time_ns);
     record->connection = connection;
     record->peer_bytes = (uint32_t)bytes;
     memcpy(record + 1, peer, bytes);
-}
-
-/* ---- The image ---- */
-
-/* An extent with room for `bytes` behind its head, at the image's end. Returns its offset. */
-static size_t append_extent(GByteArray *image, struct lk_extent head, size_t bytes) {
-    size_t offset = image->len;
-    head.granules = (uint32_t)((sizeof(head) + bytes + LK_GRANULE - 1) / LK_GRANULE);
-    g_byte_array_set_size(image, (guint)(offset + (size_t)head.granules * LK_GRANULE));
-    memset(image->data + offset, 0, (size_t)head.granules * LK_GRANULE);
-    memcpy(image->data + offset, &head, sizeof(head));
-    return offset;
-}
-
-/* Extents of one granule each with as many of the items as fit; none when there are none. */
-static void append_table(GByteArray *image, enum lk_extent_kind kind, const GArray *items) {
-    size_t size = g_array_get_element_size((GArray *)(uintptr_t)items);
-    size_t room = LK_SEGMENT_ROOM / size;
-    for (size_t first = 0; first < items->len; first += room) {
-        struct lk_extent head = {.kind = kind, .first_id = first, .items = room};
-        size_t offset = append_extent(image, head, room * size);
-        memcpy(image->data + offset + sizeof(head), items->data + first * size,
-               MIN(room, items->len - first) * size);
-    }
-}
-
-static void append_frames(struct builder *b, GByteArray *image, GArray *sites) {
-    if (b->frames->len == 0)
-        return;
-    size_t bytes = b->frames->len * sizeof(uint64_t);
-    struct lk_extent head = {.kind = LK_EXTENT_FRAMES, .items = b->frames->len};
-    size_t offset = append_extent(image, head, bytes) + sizeof(head);
-    memcpy(image->data + offset, b->frames->data, bytes);
-    for (guint i = 0; i < sites->len; i++) {
-        struct lk_site *site = &g_array_index(sites, struct lk_site, i);
-        if (site->depth != 0)
-            site->frames_offset = offset + site->frames_offset * sizeof(uint64_t);
-    }
-}
-
-static void append_sketches(struct builder *b, GByteArray *image, GArray *templates) {
-    for (guint id = 0; id < templates->len; id++) {
-        const uint8_t *sketch = g_ptr_array_index(b->sketches, id);
-        if (sketch == NULL)
-            continue;
-        struct lk_extent head = {.kind = LK_EXTENT_SKETCHES, .first_id = id, .items = 1};
-        size_t offset = append_extent(image, head, LK_SKETCH_BYTES) + sizeof(head);
-        memcpy(image->data + offset, sketch, LK_SKETCH_BYTES);
-        g_array_index(templates, struct lk_template, id).sketch_offset = offset;
-    }
-}
-
-static void append_modules(const struct builder *b, GByteArray *image) {
-    if (b->modules->len == 0)
-        return;
-    struct lk_extent head = {.kind = LK_EXTENT_MODULES, .items = b->modules->len};
-    size_t offset = append_extent(image, head, b->modules->len + 8) + sizeof(head);
-    memcpy(image->data + offset, b->modules->data, b->modules->len);
-}
-
-/* A hash table with a load of at most a half, some deleted entries among the others. */
-static void append_live(const struct builder *b, GByteArray *image) {
-    if (b->live->len == 0)
-        return;
-    size_t slots = 64;
-    while (slots < 2 * b->live->len)
-        slots *= 2;
-    struct lk_extent head = {.kind = LK_EXTENT_LIVE, .items = slots};
-    size_t offset = append_extent(image, head, slots * sizeof(struct lk_live)) + sizeof(head);
-    struct lk_live *table = (struct lk_live *)(void *)(image->data + offset);
-    table[0].key = 1;
-    for (guint i = 0; i < b->live->len; i++) {
-        struct lk_live entry = g_array_index(b->live, struct lk_live, i);
-        size_t slot = XXH3_64bits(&entry.key, sizeof(entry.key)) & (slots - 1);
-        while (table[slot].key != 0)
-            slot = (slot + 1) & (slots - 1);
-        table[slot] = entry;
-    }
-}
-
-static void append_rest(const struct builder *b, GByteArray *image) {
-    for (unsigned level = 0; level < LK_TIMELINE_LEVELS; level++) {
-        if (b->timeline[level] == NULL)
-            continue;
-        size_t bytes = LK_TIMELINE_BUCKETS * sizeof(struct lk_bucket);
-        struct lk_extent head = {
-            .kind = LK_EXTENT_TIMELINE, .first_id = level, .items = LK_TIMELINE_BUCKETS};
-        size_t offset = append_extent(image, head, bytes) + sizeof(head);
-        memcpy(image->data + offset, b->timeline[level], bytes);
-    }
-    for (guint i = 0; i < b->segments->len; i++) {
-        const struct segment *segment = &g_array_index(b->segments, struct segment, i);
-        size_t offset = append_extent(image, segment->head, LK_SEGMENT_ROOM) + sizeof(segment->head);
-        memcpy(image->data + offset, segment->room, LK_SEGMENT_ROOM);
-    }
-}
-
-static void finish_header(const struct builder *b, GByteArray *image) {
-    struct lk_header header = b->header;
-    size_t at = sizeof(header);
-    header.executable_offset = (uint32_t)at;
-    header.executable_bytes = (uint32_t)strlen(b->executable);
-    memcpy(image->data + at, b->executable, header.executable_bytes);
-    at += header.executable_bytes + 1;
-    header.command_offset = (uint32_t)at;
-    header.command_bytes = (uint32_t)b->command->len;
-    memcpy(image->data + at, b->command->str, b->command->len);
-    if (header.last_ns == 0)
-        header.last_ns = b->latest_ns;
-    if (header.end_ns == 0 && header.end != LK_END_RUNNING)
-        header.end_ns = b->latest_ns;
-    header.used_bytes = header.reserved_bytes = image->len;
-    header.segments = header.next_sequence = b->segments->len;
-    header.sites = b->sites->len;
-    header.templates = b->templates->len;
-    header.verbs = b->verbs->len;
-    header.modules = b->module_count;
-    memcpy(image->data, &header, sizeof(header));
-}
-
-uint8_t *builder_bytes(struct builder *b, size_t *bytes) {
-    GByteArray *image = g_byte_array_new();
-    GArray *sites = g_array_copy(b->sites), *templates = g_array_copy(b->templates);
-    g_byte_array_set_size(image, LK_GRANULE);
-    memset(image->data, 0, LK_GRANULE);
-    append_frames(b, image, sites);
-    append_sketches(b, image, templates);
-    append_table(image, LK_EXTENT_SITES, sites);
-    append_table(image, LK_EXTENT_TEMPLATES, templates);
-    append_table(image, LK_EXTENT_VERBS, b->verbs);
-    append_modules(b, image);
-    append_live(b, image);
-    append_rest(b, image);
-    finish_header(b, image);
-    g_array_free(sites, TRUE);
-    g_array_free(templates, TRUE);
-    *bytes = image->len;
-    return g_byte_array_free(image, FALSE);
-}
-
-bool builder_save(struct builder *b, const char *path) {
-    size_t bytes, done = 0;
-    uint8_t *image = builder_bytes(b, &bytes);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    while (fd >= 0 && done < bytes) {
-        ssize_t n = write(fd, image + done, bytes - done);
-        if (n < 0 && errno != EINTR)
-            break;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    g_free(image);
-    return fd >= 0 && close(fd) == 0 && done == bytes;
 }

@@ -1,17 +1,19 @@
 /*
- * Builds synthetic captures for tests: what a shim would have written, from facts that the test states.
+ * Builds synthetic captures for tests: what a shim would have written, from facts that the test
+ * states.
  *
  *     struct builder *b = builder_new();
  *     uint32_t site = builder_site(b, (uint64_t[]){0x1010, 0x2020}, 2);
  *     builder_alloc(b, 5 * BUILDER_MS, 0x7000, 64, site, 0);
- *     builder_command(b, &(struct builder_command){.time_ns = 6 * BUILDER_MS, .verb = "GET", .key = "llm:1",
- *                         .template_name = "llm:<number>", .flags = LK_COMMAND_READ, .outcome = LK_OUTCOME_MISS});
+ *     builder_command(b, &(struct builder_command){.time_ns = 6 * BUILDER_MS, .verb = "GET", .key =
+ * "llm:1", .template_name = "llm:<number>", .flags = LK_COMMAND_READ, .outcome = LK_OUTCOME_MISS});
  *     builder_save(b, path);
  *     builder_free(b);
  *
- * All times are nanoseconds since the capture's start. Counters follow from what is added (verbs, templates, sketches,
- * sites, live entries), as the shim keeps them; a test may change each of them afterwards. Pointers that builder_*_at
- * hand out are good until the next thing of that sort is added.
+ * All times are nanoseconds since the capture's start. Counters follow from what is added (verbs,
+ * templates, sketches, sites, live entries), as the shim keeps them; a test may change each of them
+ * afterwards. Pointers that builder_*_at hand out are good until the next thing of that sort is
+ * added.
  */
 #ifndef LEAKEY_TESTS_CAPTURE_BUILDER_H
 #define LEAKEY_TESTS_CAPTURE_BUILDER_H
@@ -24,15 +26,17 @@
 
 #define BUILDER_US 1000ull
 #define BUILDER_MS 1000000ull
-#define BUILDER_S 1000000000ull
+#define BUILDER_S  1000000000ull
 
 struct builder;
 
-/* A capture of pid 4242, ended by exit at the time of its last record, every allocation sampled, heap and cache on. */
+/* A capture of pid 4242, ended by exit at the time of its last record, every allocation sampled,
+ * heap and cache on. */
 struct builder *builder_new(void);
 void builder_free(struct builder *builder);
 
-/* To change what the header says. `end_ns` and `last_ns` of 0 are filled with the latest time seen. */
+/* To change what the header says. `end_ns` and `last_ns` of 0 are filled with the latest time seen.
+ */
 struct lk_header *builder_header(struct builder *builder);
 void builder_process(struct builder *builder, const char *executable, const char *const *command);
 
@@ -59,38 +63,41 @@ struct lk_bucket *builder_bucket(struct builder *builder, unsigned level, unsign
 void builder_live(struct builder *builder, enum lk_live_kind kind, uint64_t address, uint64_t size,
                   uint64_t time_ns, uint32_t site, uint32_t tag);
 
-/* Records from now on are of this thread; each thread fills segments of its own. Times must not fall in a thread. */
+/* Records from now on are of this thread; each thread fills segments of its own. Times must not
+ * fall in a thread. */
 void builder_thread(struct builder *builder, uint32_t thread);
-/* A record of that many bytes in all (rounded up to 8), head filled, the rest zero; good until the next one. */
+/* A record of that many bytes in all (rounded up to 8), head filled, the rest zero; good until the
+ * next one. */
 void *builder_record(struct builder *builder, uint16_t type, size_t bytes, uint64_t time_ns);
 
 /* The ring wraps: that share of its segments, the oldest, is overwritten. To be called last. */
 void builder_lose(struct builder *builder, double share);
 
-/* ALLOC: the event, the site's and the header's totals (estimates by the header's sample_bytes), the live entry. FREE:
- * all of it back; false when nothing is live at the address. */
+/* ALLOC: the event, the site's and the header's totals (estimates by the header's sample_bytes),
+ * the live entry. FREE: all of it back; false when nothing is live at the address. */
 void builder_alloc(struct builder *builder, uint64_t time_ns, uint64_t address, uint64_t size,
                    uint32_t site, uint32_t tag);
 bool builder_release(struct builder *builder, uint64_t time_ns, uint64_t address);
 
-/* One key of one command and, if `outcome` is not LK_OUTCOME_NONE, its reply. Zero means: database 0, connection 1, one
- * key, no TTL said on a non-write, LK_TTL_NONE (write) unless ttl_ms is set, reply 100 us later, not a digest. */
+/* One key of one command and, if `outcome` is not LK_OUTCOME_NONE, its reply. Zero means: database
+ * 0, connection 1, one key, no TTL said on a non-write, LK_TTL_NONE (write) unless ttl_ms is set,
+ * reply 100 us later, not a digest. */
 struct builder_command {
     uint64_t time_ns;
     uint64_t reply_ns; /* when the reply was read */
     const char *verb;
     const char *key; /* NULL: none */
     const char *template_name;
-    const char *value;      /* writes and hits: its hash and length are recorded */
-    uint64_t value_bytes;   /* instead of value's length; the hash of a NULL value is 0 */
-    const char *input;      /* NULL: none; else the key is a digest of it */
-    uint16_t algorithm;     /* enum lk_digest_algorithm; 0: LK_DIGEST_SHA256 */
+    const char *value;    /* writes and hits: its hash and length are recorded */
+    uint64_t value_bytes; /* instead of value's length; the hash of a NULL value is 0 */
+    const char *input;    /* NULL: none; else the key is a digest of it */
+    uint16_t algorithm;   /* enum lk_digest_algorithm; 0: LK_DIGEST_SHA256 */
     uint16_t digest_offset, digest_bytes; /* 0, 0: from the last ':' to the key's end */
-    uint16_t flags;         /* enum lk_command_flag */
+    uint16_t flags;                       /* enum lk_command_flag */
     uint16_t key_index, key_count;
     uint32_t connection, database, site;
     int64_t ttl_ms;
-    uint32_t outcome; /* enum lk_outcome */
+    uint32_t outcome;  /* enum lk_outcome */
     uint64_t sequence; /* 0: the connection's next (key_index > 0: the one before again) */
 };
 /* Returns the sequence on the connection. */

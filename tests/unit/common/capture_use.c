@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-uint64_t capture_use(const struct capture *capture) {
+uint64_t capture_use(const struct capture *capture)
+{
     uint64_t sum = 0;
     for (guint i = 0; i < capture->events->len; i++) {
         size_t bytes;
@@ -14,8 +15,10 @@ uint64_t capture_use(const struct capture *capture) {
         sum += event->time_ns + event->thread;
         if (event->record->type == LK_RECORD_COMMAND) {
             const struct lk_record_command *command = (const void *)event->record;
-            sum += (unsigned char)g_array_index(capture->verbs, struct lk_verb, command->verb).name[0];
-            sum += g_array_index(capture->templates, struct lk_template, command->template_id).reads;
+            sum +=
+                (unsigned char)g_array_index(capture->verbs, struct lk_verb, command->verb).name[0];
+            sum +=
+                g_array_index(capture->templates, struct lk_template, command->template_id).reads;
             sum += g_array_index(capture->sites, struct capture_site, command->site).depth;
         }
     }
@@ -34,7 +37,8 @@ uint64_t capture_use(const struct capture *capture) {
     for (guint i = 0; i < capture->live->len; i++) {
         const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
         sum += g_array_index(capture->sites, struct capture_site, entry->site).depth;
-        sum += g_array_index(capture->templates, struct lk_template, LK_TAG_TEMPLATE(entry->tag)).hits;
+        sum +=
+            g_array_index(capture->templates, struct lk_template, LK_TAG_TEMPLATE(entry->tag)).hits;
     }
     for (guint i = 0; i < capture->modules->len; i++)
         sum += strlen(g_array_index(capture->modules, struct capture_module, i).path);

@@ -1,4 +1,5 @@
-/* Uses all that a capture hands out, so that a length or an index that is not good is a sanitizer's finding. */
+/* Uses all that a capture hands out, so that a length or an index that is not good is a sanitizer's
+ * finding. */
 #ifndef LEAKEY_TESTS_CAPTURE_USE_H
 #define LEAKEY_TESTS_CAPTURE_USE_H
 

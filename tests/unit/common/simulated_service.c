@@ -13,7 +13,8 @@
 #include "common/capture_builder.h"
 #include "text/lexer.h"
 
-uint64_t simulated_random(uint64_t *state) {
+uint64_t simulated_random(uint64_t *state)
+{
     uint64_t z = *state += 0x9e3779b97f4a7c15ull;
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -21,18 +22,21 @@ uint64_t simulated_random(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-unsigned random_below(uint64_t *random, unsigned limit) {
+unsigned random_below(uint64_t *random, unsigned limit)
+{
     return (unsigned)(simulated_random(random) % limit);
 }
 
-static char *next_buffer(void) {
+static char *next_buffer(void)
+{
     static char buffers[16][132];
     static unsigned used;
 
     return buffers[used++ % G_N_ELEMENTS(buffers)];
 }
 
-static const char *random_digits(uint64_t *random, unsigned digits, const char *alphabet) {
+static const char *random_digits(uint64_t *random, unsigned digits, const char *alphabet)
+{
     char *out = next_buffer();
 
     for (unsigned i = 0; i < digits; i++)
@@ -41,15 +45,19 @@ static const char *random_digits(uint64_t *random, unsigned digits, const char *
     return out;
 }
 
-const char *random_hex(uint64_t *random, unsigned digits) {
+const char *random_hex(uint64_t *random, unsigned digits)
+{
     return random_digits(random, digits, "0123456789abcdef");
 }
 
-const char *random_base62(uint64_t *random, unsigned digits) {
-    return random_digits(random, digits, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+const char *random_base62(uint64_t *random, unsigned digits)
+{
+    return random_digits(random, digits,
+                         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 }
 
-const char *random_uuid(uint64_t *random) {
+const char *random_uuid(uint64_t *random)
+{
     const char *hex = random_hex(random, 32);
     char *out = next_buffer();
 
@@ -57,7 +65,8 @@ const char *random_uuid(uint64_t *random) {
     return out;
 }
 
-const char *digest_of(const char *text, unsigned digits) {
+const char *digest_of(const char *text, unsigned digits)
+{
     uint64_t state = 14695981039346656037ull;
 
     for (; *text; text++)
@@ -81,37 +90,44 @@ struct run {
     unsigned cured_hits;
 };
 
-static bool in_time(GHashTable *table, unsigned question, uint64_t now_ns) {
+static bool in_time(GHashTable *table, unsigned question, uint64_t now_ns)
+{
     const uint64_t *until = g_hash_table_lookup(table, GUINT_TO_POINTER(question + 1));
 
     return until && *until > now_ns;
 }
 
-static void keep_until(GHashTable *table, unsigned question, uint64_t until_ns) {
+static void keep_until(GHashTable *table, unsigned question, uint64_t until_ns)
+{
     uint64_t *until = g_new(uint64_t, 1);
 
     *until = until_ns;
     g_hash_table_insert(table, GUINT_TO_POINTER(question + 1), until);
 }
 
-static void record(struct run *run, const struct request *request, uint64_t time_ns, bool write, bool hit,
-                   const char *value) {
+static void record(struct run *run, const struct request *request, uint64_t time_ns, bool write,
+                   bool hit, const char *value)
+{
     struct builder_command command = {.time_ns = time_ns,
                                       .reply_ns = time_ns + 100 * BUILDER_US,
-                                      .verb = write ? run->service->ttl_ms ? "SETEX" : "SET" : "GET",
+                                      .verb =
+                                          write ? run->service->ttl_ms ? "SETEX" : "SET" : "GET",
                                       .key = request->key,
                                       .template_name = request->template_name,
                                       .value = value,
                                       .flags = write ? LK_COMMAND_WRITE : LK_COMMAND_READ,
                                       .ttl_ms = write ? (int64_t)run->service->ttl_ms : 0,
-                                      .outcome = write ? LK_OUTCOME_WRITE : hit ? LK_OUTCOME_HIT : LK_OUTCOME_MISS};
+                                      .outcome = write ? LK_OUTCOME_WRITE
+                                                 : hit ? LK_OUTCOME_HIT
+                                                       : LK_OUTCOME_MISS};
 
     if (request->input[0])
         command.input = request->input;
     builder_command(run->builder, &command);
 }
 
-static void serve(struct run *run, const struct request *request, uint64_t now_ns) {
+static void serve(struct run *run, const struct request *request, uint64_t now_ns)
+{
     uint64_t ttl_ns = run->service->ttl_ms * BUILDER_MS, written_ns = now_ns + RECOMPUTE_NS;
     uint64_t until_ns = ttl_ns ? written_ns + ttl_ns : UINT64_MAX;
     struct entry *entry = g_hash_table_lookup(run->entries, request->key);
@@ -121,7 +137,8 @@ static void serve(struct run *run, const struct request *request, uint64_t now_n
     run->truth.reads++;
     run->truth.hits += hit;
     run->truth.misses += !hit;
-    run->truth.duplicate_misses += !hit && first && in_time(run->questions, request->question, now_ns);
+    run->truth.duplicate_misses +=
+        !hit && first && in_time(run->questions, request->question, now_ns);
     if (in_time(run->cured, request->question, now_ns))
         run->cured_hits++;
     else
@@ -137,7 +154,8 @@ static void serve(struct run *run, const struct request *request, uint64_t now_n
     record(run, request, written_ns, true, false, request->value);
 }
 
-static struct capture *read_back(struct builder *builder) {
+static struct capture *read_back(struct builder *builder)
+{
     char path[] = "/tmp/leakey-test-XXXXXX";
     GError *error = NULL;
     struct capture *capture;
@@ -154,12 +172,14 @@ static struct capture *read_back(struct builder *builder) {
     return capture;
 }
 
-static void free_capture(gpointer capture) {
+static void free_capture(gpointer capture)
+{
     capture_free(capture);
 }
 
 /* As the shim stores a text with --keys hash. */
-static const char *hide_text(GPtrArray *hidden, const char *text, uint32_t *bytes) {
+static const char *hide_text(GPtrArray *hidden, const char *text, uint32_t *bytes)
+{
     struct lk_token *tokens = g_new(struct lk_token, *bytes + 1);
     size_t count = lk_lex(text, *bytes, tokens, *bytes + 1);
     struct lk_token_hash *hashes = g_new0(struct lk_token_hash, count + 1);
@@ -179,7 +199,8 @@ static const char *hide_text(GPtrArray *hidden, const char *text, uint32_t *byte
     return (const char *)(const void *)hashes;
 }
 
-static void hide_texts(struct simulation *simulation) {
+static void hide_texts(struct simulation *simulation)
+{
     struct cache_model *model = simulation->model;
 
     for (guint i = 0; i < model->keys->len; i++) {
@@ -195,7 +216,8 @@ static void hide_texts(struct simulation *simulation) {
     }
 }
 
-struct simulation simulate(const struct service *service) {
+struct simulation simulate(const struct service *service)
+{
     struct run run = {.service = service, .builder = builder_new()};
     struct simulation simulation = {.captures = g_ptr_array_new_with_free_func(free_capture),
                                     .hidden = g_ptr_array_new_with_free_func(g_free)};
@@ -229,7 +251,8 @@ struct simulation simulate(const struct service *service) {
     return simulation;
 }
 
-void simulation_clear(struct simulation *simulation) {
+void simulation_clear(struct simulation *simulation)
+{
     cache_model_free(simulation->model);
     report_free(simulation->report);
     g_ptr_array_free(simulation->captures, TRUE);

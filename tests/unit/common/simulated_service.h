@@ -1,7 +1,7 @@
 /*
- * A service with a cache, simulated: requests come one after the other, each read asks for its key, each miss computes for
- * RECOMPUTE_NS and writes. What the capture of it must say is counted here, from what the test knows of each request: the
- * question that was really asked.
+ * A service with a cache, simulated: requests come one after the other, each read asks for its key,
+ * each miss computes for RECOMPUTE_NS and writes. What the capture of it must say is counted here,
+ * from what the test knows of each request: the question that was really asked.
  */
 #ifndef LEAKEY_TESTS_SIMULATED_SERVICE_H
 #define LEAKEY_TESTS_SIMULATED_SERVICE_H
@@ -9,13 +9,13 @@
 #include "find/cures.h"
 #include "model/model.h"
 
-#define REQUEST_NS 8000000ull
+#define REQUEST_NS   8000000ull
 #define RECOMPUTE_NS 5000000ull
 
 struct request {
     char key[512];
-    char input[8192]; /* empty: the key is no digest */
-    char value[1024]; /* what a miss computes */
+    char input[8192];  /* empty: the key is no digest */
+    char value[1024];  /* what a miss computes */
     unsigned question; /* requests with equal numbers ask the same */
     const char *template_name;
 };

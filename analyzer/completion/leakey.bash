@@ -1,0 +1,69 @@
+# bash completion for leakey
+
+_leakey() {
+    local commands='record report compare dump pause resume check'
+    local rules='any duplicate-input-miss reader-writer-mismatch salted-key false-hit unbounded-cardinality
+        never-read missing-ttl short-ttl evicted-early stale-version stampede oversized-value not-worth-caching
+        heap-leak reply-leak context-leak memory-spike'
+    local parts='header events sites live modules templates verbs timeline all'
+    local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local options='' i
+
+    # "--keys=ha" comes as three words.
+    if [[ $word == = ]]; then
+        word=
+    elif [[ $previous == = ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
+        return
+    fi
+    case $command in
+    record)
+        # After its own options come another command's words.
+        for ((i = 2; i < COMP_CWORD; i++)); do
+            case ${COMP_WORDS[i]} in
+            -o | --output | --sample | --ring | --keys | --heap | --cache)
+                if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi
+                ;;
+            --) ;;
+            -*) ;;
+            *)
+                if declare -F _command_offset >/dev/null; then _command_offset "$i"; else compopt -o default; fi
+                return
+                ;;
+            esac
+        done
+        options='--output --sample --ring --keys --heap --cache --paused --help'
+        ;;
+    report) options='--format --output --top --fail-on --price-gpu-hour --price-gib-month --help' ;;
+    compare) options='--format --output --top --fail-on-regression --help' ;;
+    dump) options='--what --format --output --help' ;;
+    pause | resume | check) options='--help' ;;
+    esac
+    case $previous in
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
+    --keys) mapfile -t COMPREPLY < <(compgen -W 'text hash' -- "$word") ;;
+    --heap | --cache) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word") ;;
+    --sample) mapfile -t COMPREPLY < <(compgen -W 'all 64K 512K' -- "$word") ;;
+    --ring) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;
+    --fail-on) mapfile -t COMPREPLY < <(compgen -W "$rules" -- "$word") ;;
+    -w | --what) mapfile -t COMPREPLY < <(compgen -W "$parts" -- "$word") ;;
+    --top | --price-gpu-hour | --price-gib-month) ;;
+    *)
+        if [[ $word == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+        elif [[ $command == pause || $command == resume ]]; then
+            mapfile -t COMPREPLY < <(cd /proc && compgen -d -X '!*([0-9])' -- "$word")
+        elif [[ $command == record && $previous != -o && $previous != --output ]]; then
+            mapfile -t COMPREPLY < <(compgen -c -- "$word")
+        else
+            compopt -o default
+        fi
+        ;;
+    esac
+}
+
+complete -F _leakey leakey
