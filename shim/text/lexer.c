@@ -199,6 +199,15 @@ static uint32_t letters_end(const struct lk_lexer *lexer, uint32_t at)
 
 /* ---- White space and binary ---- */
 
+/* White space as JSON and programs write it within strings: \n, \r, \t. */
+static bool is_escaped_space(const struct lk_lexer *lexer, uint32_t at)
+{
+    const char *text = lexer->text;
+    return text[at] == '\\' && at + 1 < lexer->bytes &&
+           (text[at + 1] == 'n' || text[at + 1] == 'r' || text[at + 1] == 't') &&
+           (at == 0 || text[at - 1] != '\\');
+}
+
 /* The length of the white space character at `at`, 0 if there is none. */
 static uint32_t space_at(const struct lk_lexer *lexer, uint32_t at)
 {
@@ -206,7 +215,7 @@ static uint32_t space_at(const struct lk_lexer *lexer, uint32_t at)
     if (kind & LK_KIND_SPACE)
         return 1;
     if (!(kind & LK_KIND_HIGH))
-        return 0;
+        return is_escaped_space(lexer, at) ? 2 : 0;
     uint32_t length = lk_utf8_length(lexer->text + at, lexer->bytes - at);
     return length && lk_utf8_is_space(lexer->text + at, length) ? length : 0;
 }
@@ -279,7 +288,7 @@ bool lk_lex_next(struct lk_lexer *lexer, struct lk_token *token)
         set(token, end - from, LK_CLASS_WORD);
     else if (end > from)
         take_ascii_word(lexer, &(struct run){from, end, kinds}, token);
-    else if (kind == LK_KIND_PUNCTUATION)
+    else if (kind == LK_KIND_PUNCTUATION && !is_escaped_space(lexer, from))
         set(token, 1, LK_CLASS_PUNCTUATION);
     else
         take_other(lexer, token);

@@ -18,7 +18,8 @@
  * These numbers stand in captures (struct lk_token_hash): never change them.
  */
 enum lk_class {
-    LK_CLASS_SPACE = 1,   /* a run of white space: CR, LF, U+00A0 and Unicode's other spaces too */
+    LK_CLASS_SPACE =
+        1, /* a run of white space: CR, LF, Unicode's spaces, and \n \r \t as JSON writes them */
     LK_CLASS_PUNCTUATION, /* one byte that is none of the others: : / { } " , = & ? _ - ... */
     LK_CLASS_WORD,      /* letters, with or without digits; UTF-8 beyond ASCII counts as letters */
     LK_CLASS_NUMBER,    /* decimal integer of up to 31 digits, sign not included */
