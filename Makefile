@@ -221,7 +221,8 @@ linters: # their names, for .ci/run
 	@echo $(LINTERS)
 
 format: ## lay out every C file
-	clang-format -i $(c_files)
+	$(call say,FORMAT,C files)
+	$(Q)clang-format -i $(c_files)
 
 # Installation: source, mode and destination below PREFIX.
 INSTALLED := \

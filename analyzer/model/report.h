@@ -1,9 +1,10 @@
 /*
- * What the analyzer found out, whole: what every renderer shows and `compare` compares. Field names are those of the
- * JSON report (spec, section 7) and carry the unit. Unknown numbers are NAN, never 0; unknown strings NULL.
+ * What the analyzer found out, whole: what every renderer shows and `compare` compares. Field names
+ * are those of the JSON report (spec, section 7) and carry the unit. Unknown numbers are NAN, never
+ * 0; unknown strings NULL.
  *
- * Ownership: everything in a report hangs off `report->arena` (a GStringChunk for text) and its GArrays; report_free
- * frees all. Finders fill it; renderers only read it.
+ * Ownership: everything in a report hangs off `report->arena` (a GStringChunk for text) and its
+ * GArrays; report_free frees all. Finders fill it; renderers only read it.
  */
 #ifndef LEAKEY_MODEL_REPORT_H
 #define LEAKEY_MODEL_REPORT_H
@@ -20,7 +21,8 @@ struct frame {
     int line;             /* 0 unknown */
     const char *module;   /* path; NULL unknown */
     const char *build_id;
-    uint64_t offset;      /* within the module (ELF vaddr), of the call; the address where no module is known */
+    uint64_t offset; /* within the module (ELF vaddr), of the call; the address where no module is
+                        known */
     bool inlined;
 };
 
@@ -58,24 +60,25 @@ struct template_report {
     const char *name;
     uint64_t reads, hits, misses, writes, deletes, errors;
     uint64_t written_bytes;
-    double distinct_keys, distinct_keys_error_ratio; /* 0 = exact; else relative 95 % error of a sketch */
-    double distinct_inputs;                          /* NAN unknown */
+    double distinct_keys,
+        distinct_keys_error_ratio; /* 0 = exact; else relative 95 % error of a sketch */
+    double distinct_inputs;        /* NAN unknown */
     struct miss_causes causes;
     double never_read_keys; /* NAN unknown */
     uint64_t ttl_none_count;
-    double ttl_min, ttl_median, ttl_max;             /* seconds; NAN */
+    double ttl_min, ttl_median, ttl_max;                  /* seconds; NAN */
     double recompute_p50, recompute_p99, recompute_total; /* seconds; NAN */
-    double latency_p50, latency_p99;                 /* seconds; NAN */
-    GPtrArray *call_sites;                           /* of const struct stack * */
+    double latency_p50, latency_p99;                      /* seconds; NAN */
+    GPtrArray *call_sites;                                /* of const struct stack * */
 };
 
 struct cache_report {
-    bool present; /* any cache command at all */
+    bool present;     /* any cache command at all */
     GArray *commands; /* struct command_count, by count falling */
     uint64_t reads, hits, misses, writes, written_bytes, errors;
     double distinct_keys, distinct_keys_error_ratio;
     struct miss_causes causes;
-    bool causes_exact; /* false: the ring lost events, causes are scaled up from those kept */
+    bool causes_exact;    /* false: the ring lost events, causes are scaled up from those kept */
     GPtrArray *templates; /* of struct template_report *, by misses falling, then reads */
 };
 
@@ -87,13 +90,15 @@ struct command_count {
 struct difference {
     const char *class_name; /* a normaliser of spec section 5 */
     const char *a, *b;      /* valid UTF-8, as shown; at most 200 bytes */
-    size_t a_offset, b_offset; /* in input_a and input_b (digest-input) or key_a and key_b; SIZE_MAX unknown */
+    size_t a_offset,
+        b_offset; /* in input_a and input_b (digest-input) or key_a and key_b; SIZE_MAX unknown */
 };
 
 struct evidence {
     const char *kind; /* digest-input key-text equal-value */
     double confidence_ratio;
-    const char *key_a, *key_b, *input_a, *input_b; /* inputs NULL where there are none; non-UTF-8 escaped \xNN */
+    const char *key_a, *key_b, *input_a,
+        *input_b;    /* inputs NULL where there are none; non-UTF-8 escaped \xNN */
     GArray *differs; /* struct difference */
 };
 
@@ -120,11 +125,11 @@ struct finding {
     const char *template_name; /* NULL none */
     const char *message;       /* one sentence with the numbers, no newline */
     const char *remedy;
-    GArray *metrics;           /* struct metric */
-    GPtrArray *evidence;       /* of struct evidence * */
-    GArray *varying;           /* struct varying, share falling */
-    struct prediction *predicted; /* NULL none */
-    GPtrArray *call_sites;     /* of const struct stack * */
+    GArray *metrics;                /* struct metric */
+    GPtrArray *evidence;            /* of struct evidence * */
+    GArray *varying;                /* struct varying, share falling */
+    struct prediction *predicted;   /* NULL none */
+    GPtrArray *call_sites;          /* of const struct stack * */
     const struct leak_report *leak; /* for the leak rules */
 };
 
@@ -147,37 +152,42 @@ struct timeline_report {
     double live_bytes, max_live_bytes, allocated_bytes;
 };
 
-/* What happened in one slice of time, for comparing with intervals. About 100 equal slices of the capture set's span. */
+/* What happened in one slice of time, for comparing with intervals. About 100 equal slices of the
+ * capture set's span. */
 struct window {
     double seconds, width_seconds;
-    double reads, hits, misses, writes, allocated_bytes, live_bytes, recompute_seconds, leaked_bytes;
+    double reads, hits, misses, writes, allocated_bytes, live_bytes, recompute_seconds,
+        leaked_bytes;
     double new_keys;       /* seen for the first time */
     double max_live_bytes; /* `live_bytes` is the mean; both NAN unknown */
 };
 
 struct heap_report {
     bool present, exact;
-    double allocated_bytes, allocated_count, freed_bytes, freed_count, live_bytes, live_count, peak_live_bytes;
+    double allocated_bytes, allocated_count, freed_bytes, freed_count, live_bytes, live_count,
+        peak_live_bytes;
     double allocated_bytes_interval[2], live_bytes_interval[2];
     GPtrArray *sites; /* of struct site_report *, by allocated bytes falling */
     GArray *timeline; /* struct timeline_report */
 };
 
 struct cost_report {
-    double wasted_recompute_seconds, wasted_redis_bytes, wasted_allocated_bytes, wasted_money; /* NAN */
+    double wasted_recompute_seconds, wasted_redis_bytes, wasted_allocated_bytes,
+        wasted_money; /* NAN */
 };
 
 struct report {
     GPtrArray *captures; /* of struct capture_report * */
     struct heap_report heap;
-    GPtrArray *leaks;    /* of struct leak_report *, worst first */
+    GPtrArray *leaks; /* of struct leak_report *, worst first */
     struct cache_report cache;
     GPtrArray *findings; /* of struct finding *, most severe first */
     struct cost_report cost;
-    GArray *windows;     /* struct window */
-    GPtrArray *notes;    /* of const char *: what limits the report, e.g. a module without symbols; each once */
+    GArray *windows;  /* struct window */
+    GPtrArray *notes; /* of const char *: what limits the report, e.g. a module without symbols;
+                         each once */
     GStringChunk *text;
-    GPtrArray *owned;    /* what else to free, with report_own */
+    GPtrArray *owned; /* what else to free, with report_own */
 };
 
 struct report *report_new(void);

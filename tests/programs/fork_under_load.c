@@ -1,5 +1,6 @@
-// Forks again and again while threads allocate, so that a child may be born while a lock is held somewhere; the children
-// allocate too, and thread-specific destructors allocate late. Ends with 0 when every child ended well.
+// Forks again and again while threads allocate, so that a child may be born while a lock is held
+// somewhere; the children allocate too, and thread-specific destructors allocate late. Ends with 0
+// when every child ended well.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 #define THREADS 4
-#define FORKS 60
+#define FORKS   60
 
 static pthread_key_t key;
 static volatile int done;

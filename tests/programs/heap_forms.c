@@ -1,5 +1,6 @@
-// Calls every function of the malloc family a known number of times, in threads, across fork and vfork, from a
-// thread-specific destructor and before main. Prints the exact counts and bytes that it asked for as JSON.
+// Calls every function of the malloc family a known number of times, in threads, across fork and
+// vfork, from a thread-specific destructor and before main. Prints the exact counts and bytes that
+// it asked for as JSON.
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <pthread.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #define THREADS 4
-#define ROUNDS 2000
+#define ROUNDS  2000
 
 static pthread_key_t late_key;
 static void *volatile keep;
@@ -113,7 +114,8 @@ int main(void)
     keep = malloc(5000);
     printf("{\"threads\":%d,\"forms_calls\":%u,\"forms_count\":%u,\"forms_bytes\":%u,"
            "\"main_live_bytes\":5000}\n",
-           THREADS, THREADS * ROUNDS, THREADS * ROUNDS * FORMS_COUNT, THREADS * ROUNDS * FORMS_BYTES);
+           THREADS, THREADS * ROUNDS, THREADS * ROUNDS * FORMS_COUNT,
+           THREADS * ROUNDS * FORMS_BYTES);
     fflush(stdout);
     _Exit(3);
 }

@@ -1,16 +1,16 @@
-// Plants a heap leak that grows steadily among healthy neighbours: a startup table, a cache with a bound, a pool, churn.
-// With --healthy the leak alone is missing. Prints what it did as JSON.
+// Plants a heap leak that grows steadily among healthy neighbours: a startup table, a cache with a
+// bound, a pool, churn. With --healthy the leak alone is missing. Prints what it did as JSON.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define LEAK_BYTES 4000u
+#define LEAK_BYTES   4000u
 #define CACHE_PLACES 256u
-#define CACHE_BYTES 3000u
-#define TABLE_ROWS 2000u
-#define TABLE_BYTES 512u
+#define CACHE_BYTES  3000u
+#define TABLE_ROWS   2000u
+#define TABLE_BYTES  512u
 
 static void *cache[CACHE_PLACES];
 static void *table[TABLE_ROWS];

@@ -1,5 +1,6 @@
-// A signal handler interrupts malloc, realloc and free about a thousand times a second and itself enters the wrappers, by
-// what is harmless in a handler: the program must end as without the shim. Prints how many signals it met as JSON.
+// A signal handler interrupts malloc, realloc and free about a thousand times a second and itself
+// enters the wrappers, by what is harmless in a handler: the program must end as without the shim.
+// Prints how many signals it met as JSON.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <malloc.h>

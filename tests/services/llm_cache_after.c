@@ -13,7 +13,8 @@ enum { REFRESH_SLICES = 64, SLICE_ROWS = SNAPSHOT_ROWS / REFRESH_SLICES };
 
 // Request id and time belong in the trace; an answer depends on neither.
 static bool derive_key(const struct completion_request *request,
-                       char digest[CACHE_DIGEST_CHARS + 1]) {
+                       char digest[CACHE_DIGEST_CHARS + 1])
+{
     char *normalised = request_normalise(request->json);
     bool done = normalised && cache_digest(normalised, strlen(normalised), digest);
 
@@ -21,7 +22,8 @@ static bool derive_key(const struct completion_request *request,
     return done;
 }
 
-static char *lookup_answer(redisContext *redis, const char *digest) {
+static char *lookup_answer(redisContext *redis, const char *digest)
+{
     redisReply *reply = redisCommand(redis, "GET llm:%s", digest);
     char *answer = NULL;
 
@@ -38,7 +40,8 @@ static char *lookup_answer(redisContext *redis, const char *digest) {
     return answer;
 }
 
-static bool refresh_slice(size_t slice) {
+static bool refresh_slice(size_t slice)
+{
     float **rows = snapshot_load(slice * SLICE_ROWS, SLICE_ROWS);
     bool useful;
 
@@ -50,7 +53,8 @@ static bool refresh_slice(size_t slice) {
 }
 
 // The pauses add up to half of the period, so that a refresh ends well before the next one.
-static bool refresh_answer_index(struct service *service) {
+static bool refresh_answer_index(struct service *service)
+{
     double pause = service_refresh_seconds(service) / 2 / REFRESH_SLICES;
 
     for (size_t slice = 0; slice < REFRESH_SLICES; slice++)
@@ -59,7 +63,8 @@ static bool refresh_answer_index(struct service *service) {
     return true;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static const struct service_calls calls = {derive_key, lookup_answer, refresh_answer_index};
 
     return service_run(argc, argv, &calls);

@@ -12,7 +12,8 @@
 
 // The key stands for the whole request, as it is traced and logged.
 static bool derive_key(const struct completion_request *request,
-                       char digest[CACHE_DIGEST_CHARS + 1]) {
+                       char digest[CACHE_DIGEST_CHARS + 1])
+{
     char *envelope;
     bool done;
 
@@ -24,7 +25,8 @@ static bool derive_key(const struct completion_request *request,
     return done;
 }
 
-static char *lookup_answer(redisContext *redis, const char *digest) {
+static char *lookup_answer(redisContext *redis, const char *digest)
+{
     redisReply *reply = redisCommand(redis, "GET llm:%s", digest);
     char *answer;
 
@@ -43,7 +45,8 @@ static char *lookup_answer(redisContext *redis, const char *digest) {
     return answer;
 }
 
-static bool refresh_answer_index(struct service *service) {
+static bool refresh_answer_index(struct service *service)
+{
     float **rows = snapshot_load(0, SNAPSHOT_ROWS);
     bool useful;
 
@@ -55,7 +58,8 @@ static bool refresh_answer_index(struct service *service) {
     return useful;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static const struct service_calls calls = {derive_key, lookup_answer, refresh_answer_index};
 
     return service_run(argc, argv, &calls);

@@ -75,7 +75,8 @@ enum {
 };
 
 // Question n, different for every n: a pattern, a product, and for high n the product's mark.
-static void write_question(unsigned n, char question[PROMPT_BYTES]) {
+static void write_question(unsigned n, char question[PROMPT_BYTES])
+{
     const char *product = products[n / PATTERN_COUNT % PRODUCT_COUNT];
     unsigned mark = n / PATTERN_COUNT / PRODUCT_COUNT + 1;
     size_t used = 0;
@@ -96,7 +97,8 @@ static void write_question(unsigned n, char question[PROMPT_BYTES]) {
     question[used] = '\0';
 }
 
-static char toggle_case(char c) {
+static char toggle_case(char c)
+{
     if (c >= 'a' && c <= 'z')
         return (char)(c - 'a' + 'A');
     if (c >= 'A' && c <= 'Z')
@@ -105,7 +107,8 @@ static char toggle_case(char c) {
 }
 
 // As people type: shouting, no capitals, slips of the shift key, blanks too many.
-static void respell(const char *question, struct random *random, char *spelled) {
+static void respell(const char *question, struct random *random, char *spelled)
+{
     enum { AS_IS, SHOUTED, LOWER, SLIPS, HABITS } habit = random_below(random, HABITS);
     bool doubled = random_below(random, 2);
     size_t used = 0;
@@ -126,8 +129,8 @@ static void respell(const char *question, struct random *random, char *spelled) 
     spelled[used] = '\0';
 }
 
-static json_t *make_member(unsigned which, unsigned question, const char *prompt,
-                           const char **name) {
+static json_t *make_member(unsigned which, unsigned question, const char *prompt, const char **name)
+{
     unsigned model = question % MODEL_COUNT;
 
     switch (which) {
@@ -153,7 +156,8 @@ static json_t *make_member(unsigned which, unsigned question, const char *prompt
 }
 
 // The body of request n, with a spelling, an order of members and a JSON layout of its own.
-static char *make_body(const struct load *load, unsigned n) {
+static char *make_body(const struct load *load, unsigned n)
+{
     static const size_t layouts[] = {JSON_COMPACT, 0, JSON_INDENT(2), JSON_INDENT(4)};
     struct random random = {load->options.seed * 1000003u + n};
     unsigned order[] = {0, 1, 2, 3, 4, 5}, count = sizeof(order) / sizeof(*order);
@@ -180,7 +184,8 @@ static char *make_body(const struct load *load, unsigned n) {
 }
 
 // Popularity of question k is proportional to 1 / (k + 1).
-static void draw_questions(struct load *load) {
+static void draw_questions(struct load *load)
+{
     struct random random = {load->options.seed};
     double total = 0;
 
@@ -196,26 +201,30 @@ static void draw_questions(struct load *load) {
     }
 }
 
-static double monotonic_seconds(void) {
+static double monotonic_seconds(void)
+{
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void sleep_until(double seconds) {
+static void sleep_until(double seconds)
+{
     double whole = floor(seconds);
     struct timespec until = {(time_t)whole, (long)((seconds - whole) * 1e9)};
 
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static size_t discard_body(char *data, size_t size, size_t count, void *context) {
+static size_t discard_body(char *data, size_t size, size_t count, void *context)
+{
     (void)data, (void)context;
     return size * count;
 }
 
-static size_t note_header(char *data, size_t size, size_t count, void *context) {
+static size_t note_header(char *data, size_t size, size_t count, void *context)
+{
     static const char hit[] = "X-Cache: hit";
     struct load *load = context;
 
@@ -224,7 +233,8 @@ static size_t note_header(char *data, size_t size, size_t count, void *context) 
     return size * count;
 }
 
-static void set_up_connection(CURL *curl, const struct load *load, const char *url) {
+static void set_up_connection(CURL *curl, const struct load *load, const char *url)
+{
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, load->options.socket_path);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -233,7 +243,8 @@ static void set_up_connection(CURL *curl, const struct load *load, const char *u
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard_body);
 }
 
-static bool send_request(CURL *curl, const struct load *load, unsigned n) {
+static bool send_request(CURL *curl, const struct load *load, unsigned n)
+{
     char *body = make_body(load, n);
     long status = 0;
     bool sent = false;
@@ -250,7 +261,8 @@ static bool send_request(CURL *curl, const struct load *load, unsigned n) {
 }
 
 // With a rate, latency counts from when the request was due: a stalled service must not look fast.
-static void send_requests(CURL *curl, struct load *load) {
+static void send_requests(CURL *curl, struct load *load)
+{
     unsigned n;
 
     while ((n = atomic_fetch_add(&load->next, 1)) < load->options.requests) {
@@ -266,7 +278,8 @@ static void send_requests(CURL *curl, struct load *load) {
     }
 }
 
-static void *run_connection(void *argument) {
+static void *run_connection(void *argument)
+{
     struct load *load = argument;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
@@ -284,7 +297,8 @@ static void *run_connection(void *argument) {
 }
 
 // Up to ten seconds, so that a load may be started together with its service.
-static bool wait_until_healthy(const struct load *load) {
+static bool wait_until_healthy(const struct load *load)
+{
     double give_up = monotonic_seconds() + 10;
     CURL *curl = curl_easy_init();
     bool healthy = false;
@@ -300,7 +314,8 @@ static bool wait_until_healthy(const struct load *load) {
 }
 
 // False when a thread could not be started or requests were left over.
-static bool run_load(struct load *load) {
+static bool run_load(struct load *load)
+{
     pthread_t threads[MAX_CONCURRENCY];
     unsigned started = 0;
 
@@ -314,7 +329,8 @@ static bool run_load(struct load *load) {
            atomic_load(&load->next) >= load->options.requests;
 }
 
-static unsigned count_distinct(const struct load *load) {
+static unsigned count_distinct(const struct load *load)
+{
     bool *asked = calloc(load->options.distinct, sizeof(*asked));
     unsigned count = 0;
 
@@ -326,13 +342,15 @@ static unsigned count_distinct(const struct load *load) {
     return count;
 }
 
-static int compare_doubles(const void *a, const void *b) {
+static int compare_doubles(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
 }
 
-static void print_result(struct load *load) {
+static void print_result(struct load *load)
+{
     unsigned requests = load->options.requests, distinct = count_distinct(load);
     double seconds = monotonic_seconds() - load->started;
 
@@ -344,14 +362,16 @@ static void print_result(struct load *load) {
            load->latencies[(unsigned)(requests * 0.99)]);
 }
 
-static bool parse_number(const char *text, double low, double high, double *number) {
+static bool parse_number(const char *text, double low, double high, double *number)
+{
     char *end;
 
     *number = strtod(text, &end);
     return end != text && !*end && *number >= low && *number <= high;
 }
 
-static bool parse_options(int argc, char **argv, struct load_options *options) {
+static bool parse_options(int argc, char **argv, struct load_options *options)
+{
     enum { REQUESTS, DISTINCT, CONCURRENCY, RATE, SEED, NUMBERS, SOCKET };
     static const struct option names[] = {
         {"requests", required_argument, NULL, REQUESTS},
@@ -383,7 +403,8 @@ static bool parse_options(int argc, char **argv, struct load_options *options) {
     return valid && optind == argc && options->socket_path;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct load load = {0};
     bool complete = false;
 

@@ -19,7 +19,8 @@ struct cache_pool {
     redisContext *idle[CACHE_CONNECTIONS];
 };
 
-struct cache_pool *cache_pool_new(const char *socket_path) {
+struct cache_pool *cache_pool_new(const char *socket_path)
+{
     struct cache_pool *pool = calloc(1, sizeof(*pool));
 
     if (!pool)
@@ -40,7 +41,8 @@ struct cache_pool *cache_pool_new(const char *socket_path) {
     return pool;
 }
 
-void cache_pool_free(struct cache_pool *pool) {
+void cache_pool_free(struct cache_pool *pool)
+{
     while (pool->idle_count)
         redisFree(pool->idle[--pool->idle_count]);
     pthread_cond_destroy(&pool->given_back);
@@ -48,7 +50,8 @@ void cache_pool_free(struct cache_pool *pool) {
     free(pool);
 }
 
-redisContext *cache_pool_take(struct cache_pool *pool) {
+redisContext *cache_pool_take(struct cache_pool *pool)
+{
     redisContext *redis;
 
     pthread_mutex_lock(&pool->lock);
@@ -61,14 +64,16 @@ redisContext *cache_pool_take(struct cache_pool *pool) {
     return redis;
 }
 
-void cache_pool_give_back(struct cache_pool *pool, redisContext *redis) {
+void cache_pool_give_back(struct cache_pool *pool, redisContext *redis)
+{
     pthread_mutex_lock(&pool->lock);
     pool->idle[pool->idle_count++] = redis;
     pthread_cond_signal(&pool->given_back);
     pthread_mutex_unlock(&pool->lock);
 }
 
-bool cache_reply_received(const redisReply *reply) {
+bool cache_reply_received(const redisReply *reply)
+{
     if (reply)
         stats_count(STAT_REPLIES_RECEIVED);
     if (!reply || reply->type == REDIS_REPLY_ERROR) {
@@ -78,13 +83,15 @@ bool cache_reply_received(const redisReply *reply) {
     return true;
 }
 
-void cache_reply_free(redisReply *reply) {
+void cache_reply_free(redisReply *reply)
+{
     if (reply)
         stats_count(STAT_REPLIES_FREED);
     freeReplyObject(reply);
 }
 
-void cache_store_answer(redisContext *redis, const char *digest, const char *answer) {
+void cache_store_answer(redisContext *redis, const char *digest, const char *answer)
+{
     redisReply *reply = redisCommand(redis, "SETEX llm:%s %d %b", digest, ANSWER_TTL_SECONDS,
                                      answer, strlen(answer));
 
@@ -93,7 +100,8 @@ void cache_store_answer(redisContext *redis, const char *digest, const char *ans
     cache_reply_free(reply);
 }
 
-bool cache_digest(const char *text, size_t bytes, char digest[CACHE_DIGEST_CHARS + 1]) {
+bool cache_digest(const char *text, size_t bytes, char digest[CACHE_DIGEST_CHARS + 1])
+{
     unsigned char raw[SHA256_DIGEST_LENGTH];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&

@@ -28,7 +28,8 @@ struct upload {
     bool too_large, answered;
 };
 
-static bool upload_append(struct upload *upload, const char *data, size_t bytes) {
+static bool upload_append(struct upload *upload, const char *data, size_t bytes)
+{
     char *grown;
 
     if (upload->too_large || upload->bytes + bytes > BODY_LIMIT) {
@@ -46,7 +47,8 @@ static bool upload_append(struct upload *upload, const char *data, size_t bytes)
 }
 
 // Takes the text.
-static struct MHD_Response *response_from(char *text) {
+static struct MHD_Response *response_from(char *text)
+{
     struct MHD_Response *response = NULL;
 
     if (text)
@@ -60,7 +62,8 @@ static struct MHD_Response *response_from(char *text) {
 
 // Takes the response.
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
-                               struct MHD_Response *response) {
+                               struct MHD_Response *response)
+{
     enum MHD_Result result;
 
     if (!response)
@@ -71,12 +74,14 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 }
 
 static enum MHD_Result respond_fixed(struct MHD_Connection *connection, unsigned status,
-                                     const char *body) {
+                                     const char *body)
+{
     return respond(connection, status, response_from(strdup(body)));
 }
 
 // A version 4 UUID (RFC 9562, section 5.4).
-static bool make_request_id(char id[REQUEST_ID_CHARS + 1]) {
+static bool make_request_id(char id[REQUEST_ID_CHARS + 1])
+{
     unsigned char b[16];
 
     if (RAND_bytes(b, sizeof(b)) != 1)
@@ -90,14 +95,16 @@ static bool make_request_id(char id[REQUEST_ID_CHARS + 1]) {
     return true;
 }
 
-static int64_t unix_ms(void) {
+static int64_t unix_ms(void)
+{
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void count_request(json_t *request) {
+static void count_request(json_t *request)
+{
     char *normalised = request_normalise(request);
 
     stats_count(STAT_REQUESTS);
@@ -108,7 +115,8 @@ static void count_request(json_t *request) {
 
 static enum MHD_Result respond_completion(struct http_front *front,
                                           struct MHD_Connection *connection, struct upload *upload,
-                                          json_t *json) {
+                                          json_t *json)
+{
     struct completion_request request = {
         .received_unix_ms = unix_ms(), .body = upload->body, .json = json};
     struct MHD_Response *response;
@@ -133,7 +141,8 @@ static enum MHD_Result respond_completion(struct http_front *front,
 }
 
 static enum MHD_Result handle_completion(struct http_front *front,
-                                         struct MHD_Connection *connection, struct upload *upload) {
+                                         struct MHD_Connection *connection, struct upload *upload)
+{
     enum MHD_Result result;
     json_t *json;
 
@@ -153,7 +162,8 @@ static enum MHD_Result handle_completion(struct http_front *front,
 // answer.
 static enum MHD_Result handle_request(void *context, struct MHD_Connection *connection,
                                       const char *url, const char *method, const char *version,
-                                      const char *data, size_t *data_bytes, void **state) {
+                                      const char *data, size_t *data_bytes, void **state)
+{
     struct upload *upload = *state;
 
     (void)version;
@@ -177,7 +187,8 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
 }
 
 static void finish_request(void *context, struct MHD_Connection *connection, void **state,
-                           enum MHD_RequestTerminationCode how) {
+                           enum MHD_RequestTerminationCode how)
+{
     struct http_front *front = context;
     struct upload *upload = *state;
 
@@ -191,7 +202,8 @@ static void finish_request(void *context, struct MHD_Connection *connection, voi
     *state = NULL;
 }
 
-static int listen_on(const char *path) {
+static int listen_on(const char *path)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     int fd;
@@ -212,7 +224,8 @@ static int listen_on(const char *path) {
     return fd;
 }
 
-struct http_front *http_start(const struct http_options *options) {
+struct http_front *http_start(const struct http_options *options)
+{
     struct http_front *front = calloc(1, sizeof(*front));
     int fd;
 
@@ -239,7 +252,8 @@ struct http_front *http_start(const struct http_options *options) {
     return front;
 }
 
-void http_stop(struct http_front *front) {
+void http_stop(struct http_front *front)
+{
     MHD_stop_daemon(front->daemon);
     unlink(front->options.socket_path);
     free(front);

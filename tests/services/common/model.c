@@ -33,7 +33,8 @@ static const char *const sentences[] = {
     "A confirmation goes to the address in your profile.",
 };
 
-static double thread_cpu_ms(void) {
+static double thread_cpu_ms(void)
+{
     struct timespec now;
 
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -42,7 +43,8 @@ static double thread_cpu_ms(void) {
 
 // One layer: each activation leans on its neighbour and is squashed. Returns the norm, which stays
 // finite.
-static double forward_pass(float *activations) {
+static double forward_pass(float *activations)
+{
     double norm = 0;
 
     for (size_t i = 0; i + 1 < ACTIVATION_COUNT; i++) {
@@ -54,7 +56,8 @@ static double forward_pass(float *activations) {
     return norm;
 }
 
-static bool run_inference(uint64_t seed, double cpu_ms) {
+static bool run_inference(uint64_t seed, double cpu_ms)
+{
     double stop = thread_cpu_ms() + cpu_ms;
     float *activations = malloc(ACTIVATION_COUNT * sizeof(*activations));
     struct random random = {seed};
@@ -71,7 +74,8 @@ static bool run_inference(uint64_t seed, double cpu_ms) {
     return isfinite(norm);
 }
 
-static void compose_answer(uint64_t seed, char answer[ANSWER_BYTES]) {
+static void compose_answer(uint64_t seed, char answer[ANSWER_BYTES])
+{
     struct random random = {seed};
     unsigned sentence_count = 4 + random_below(&random, 8),
              article = random_below(&random, 900000) + 100000;
@@ -86,7 +90,8 @@ static void compose_answer(uint64_t seed, char answer[ANSWER_BYTES]) {
     snprintf(answer + used, ANSWER_BYTES - used, "Help article %u has the details.", article);
 }
 
-char *model_complete(const struct model_options *options, json_t *request) {
+char *model_complete(const struct model_options *options, json_t *request)
+{
     const char *model = json_string_value(json_object_get(request, "model"));
     char *prompt = request_normalise(request), *completion, answer[ANSWER_BYTES];
     uint64_t seed;

@@ -9,7 +9,8 @@ struct random {
     uint64_t state;
 };
 
-static inline uint64_t random_next(struct random *random) {
+static inline uint64_t random_next(struct random *random)
+{
     uint64_t z = random->state += 0x9e3779b97f4a7c15u;
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -18,16 +19,19 @@ static inline uint64_t random_next(struct random *random) {
 }
 
 // Uniform in [0, bound); bounds here are small, so the modulo's bias does not matter.
-static inline unsigned random_below(struct random *random, unsigned bound) {
+static inline unsigned random_below(struct random *random, unsigned bound)
+{
     return (unsigned)(random_next(random) % bound);
 }
 
 // Uniform in [0, 1).
-static inline double random_unit(struct random *random) {
+static inline double random_unit(struct random *random)
+{
     return (double)(random_next(random) >> 11) * 0x1p-53;
 }
 
-static inline uint64_t text_hash(const char *text) {
+static inline uint64_t text_hash(const char *text)
+{
     uint64_t hash = 0xcbf29ce484222325u;
 
     for (; *text; text++)

@@ -47,14 +47,16 @@ static const char usage[] =
     "  --varied-answers        answer the same question differently each time\n"
     "  --requests N            end after that many completions\n";
 
-static bool parse_number(const char *text, double low, double *number) {
+static bool parse_number(const char *text, double low, double *number)
+{
     char *end;
 
     *number = strtod(text, &end);
     return end != text && !*end && isfinite(*number) && *number >= low;
 }
 
-static bool parse_options(int argc, char **argv, struct service_options *options) {
+static bool parse_options(int argc, char **argv, struct service_options *options)
+{
     static const struct option names[] = {
         {"socket", required_argument, NULL, 's'},
         {"redis", required_argument, NULL, 'r'},
@@ -96,18 +98,21 @@ static bool parse_options(int argc, char **argv, struct service_options *options
     return valid && optind == argc && options->socket_path && options->redis_path;
 }
 
-double service_refresh_seconds(const struct service *service) {
+double service_refresh_seconds(const struct service *service)
+{
     return service->options.refresh_seconds;
 }
 
-static struct timespec monotonic_now(void) {
+static struct timespec monotonic_now(void)
+{
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now;
 }
 
-static struct timespec later(struct timespec time, double seconds) {
+static struct timespec later(struct timespec time, double seconds)
+{
     double whole = floor(seconds);
 
     time.tv_sec += (time_t)whole;
@@ -119,7 +124,8 @@ static struct timespec later(struct timespec time, double seconds) {
     return time;
 }
 
-static bool pause_until(struct service *service, struct timespec until) {
+static bool pause_until(struct service *service, struct timespec until)
+{
     int status = 0;
     bool ending;
 
@@ -131,11 +137,13 @@ static bool pause_until(struct service *service, struct timespec until) {
     return !ending;
 }
 
-bool service_pause(struct service *service, double seconds) {
+bool service_pause(struct service *service, double seconds)
+{
     return pause_until(service, later(monotonic_now(), seconds));
 }
 
-static void *refresh_periodically(void *argument) {
+static void *refresh_periodically(void *argument)
+{
     struct service *service = argument;
     struct timespec due = later(monotonic_now(), service->options.refresh_seconds);
 
@@ -148,7 +156,8 @@ static void *refresh_periodically(void *argument) {
 }
 
 static char *complete_request(struct service *service, const struct completion_request *request,
-                              bool *cached) {
+                              bool *cached)
+{
     char digest[CACHE_DIGEST_CHARS + 1], *answer;
     redisContext *redis;
 
@@ -166,18 +175,21 @@ static char *complete_request(struct service *service, const struct completion_r
     return answer;
 }
 
-static void count_answer(struct service *service) {
+static void count_answer(struct service *service)
+{
     if (atomic_fetch_add(&service->answered_count, 1) + 1 == service->options.request_limit)
         sem_post(&end_wanted);
 }
 
-static void on_signal(int number) {
+static void on_signal(int number)
+{
     (void)number;
     sem_post(&end_wanted);
 }
 
 // Threads inherit the mask, so that only the main thread, which lifts it later, is interrupted.
-static void set_up_signals(sigset_t *ending_signals) {
+static void set_up_signals(sigset_t *ending_signals)
+{
     struct sigaction action = {.sa_handler = on_signal};
 
     sem_init(&end_wanted, 0, 0);
@@ -190,13 +202,15 @@ static void set_up_signals(sigset_t *ending_signals) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void wait_for_end(const sigset_t *ending_signals) {
+static void wait_for_end(const sigset_t *ending_signals)
+{
     pthread_sigmask(SIG_UNBLOCK, ending_signals, NULL);
     while (sem_wait(&end_wanted) != 0)
         ;
 }
 
-static void init_lock(struct service *service) {
+static void init_lock(struct service *service)
+{
     pthread_condattr_t monotonic;
 
     pthread_condattr_init(&monotonic);
@@ -206,14 +220,16 @@ static void init_lock(struct service *service) {
     pthread_mutex_init(&service->lock, NULL);
 }
 
-static void announce_end(struct service *service) {
+static void announce_end(struct service *service)
+{
     pthread_mutex_lock(&service->lock);
     service->ending = true;
     pthread_cond_broadcast(&service->ending_changed);
     pthread_mutex_unlock(&service->lock);
 }
 
-static bool serve(struct service *service) {
+static bool serve(struct service *service)
+{
     struct http_options http = {.socket_path = service->options.socket_path,
                                 .threads = HTTP_THREADS,
                                 .service = service,
@@ -239,7 +255,8 @@ static bool serve(struct service *service) {
     return true;
 }
 
-int service_run(int argc, char **argv, const struct service_calls *calls) {
+int service_run(int argc, char **argv, const struct service_calls *calls)
+{
     struct service service = {.options = {.refresh_seconds = 30, .model = {.cpu_ms = 5}},
                               .calls = calls};
     bool served;

@@ -8,14 +8,16 @@
 
 enum { SCORE_PASSES = 12 };
 
-static void fill_row(float *row, size_t number) {
+static void fill_row(float *row, size_t number)
+{
     struct random random = {number};
 
     for (size_t i = 0; i < SNAPSHOT_ROW_FLOATS; i++)
         row[i] = (float)random_unit(&random);
 }
 
-float **snapshot_load(size_t first, size_t count) {
+float **snapshot_load(size_t first, size_t count)
+{
     float **rows = calloc(count, sizeof(*rows));
 
     for (size_t i = 0; rows && i < count; i++) {
@@ -29,13 +31,15 @@ float **snapshot_load(size_t first, size_t count) {
     return rows;
 }
 
-void snapshot_free(float **rows, size_t count) {
+void snapshot_free(float **rows, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         free(rows[i]);
     free(rows);
 }
 
-double snapshot_score(float *const *rows, size_t count) {
+double snapshot_score(float *const *rows, size_t count)
+{
     double best = 0;
 
     for (unsigned pass = 0; pass < SCORE_PASSES; pass++) {

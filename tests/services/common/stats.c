@@ -18,15 +18,18 @@ static pthread_mutex_t inputs_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t inputs[INPUT_SLOTS]; // 0 is a free slot
 static unsigned input_count;
 
-void stats_count(enum stat stat) {
+void stats_count(enum stat stat)
+{
     atomic_fetch_add_explicit(&counters[stat], 1, memory_order_relaxed);
 }
 
-static unsigned long counted(enum stat stat) {
+static unsigned long counted(enum stat stat)
+{
     return atomic_load_explicit(&counters[stat], memory_order_relaxed);
 }
 
-void stats_count_input(const char *normalised) {
+void stats_count_input(const char *normalised)
+{
     uint64_t hash = text_hash(normalised);
     unsigned slot = (unsigned)(hash >> 32) % INPUT_SLOTS;
 
@@ -46,7 +49,8 @@ void stats_count_input(const char *normalised) {
     pthread_mutex_unlock(&inputs_lock);
 }
 
-void stats_print(void) {
+void stats_print(void)
+{
     printf(
         "{\"requests\":%lu,\"reads\":%lu,\"hits\":%lu,\"misses\":%lu,\"writes\":%lu,"
         "\"cache_errors\":%lu,\"replies_leaked\":%lu,\"distinct_inputs\":%u,\"refreshes\":%lu}\n",
