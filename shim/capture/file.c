@@ -16,6 +16,7 @@
 #include "heap/live.h"
 #include "init.h"
 #include "stack/modules.h"
+#include "stack/unwind.h"
 #include "sys.h"
 #include "thread.h"
 
@@ -27,6 +28,7 @@
 static char path[5120];
 static int said_none, said_full;
 static uint64_t generations;
+static pid_t first_pid; /* of the process that loaded the shim: another one came by fork */
 
 struct lk_header *lk_capture_header(void)
 {
@@ -105,6 +107,7 @@ static int move_high(int fd)
  * while there are none. */
 void lk_file_init(void)
 {
+    first_pid = getpid();
     int least = high_number();
     int high = least < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, least);
     if (high >= 0)
@@ -232,7 +235,9 @@ static void fill_header(struct lk_header *header)
     header->header_bytes = sizeof *header;
     header->granule_bytes = LK_GRANULE;
     header->flags = (lk_config.heap ? LK_FLAG_HEAP : 0u) | (lk_config.cache ? LK_FLAG_CACHE : 0u) |
-                    (lk_config.hash_keys ? LK_FLAG_KEYS_HASHED : 0u);
+                    (lk_config.hash_keys ? LK_FLAG_KEYS_HASHED : 0u) |
+                    (getpid() != first_pid ? LK_FLAG_FORKED : 0u) |
+                    (lk_unwind_is_fallback() ? LK_FLAG_STACK_FALLBACK : 0u);
     header->sample_bytes = lk_config.sample_bytes;
     header->ring_bytes = lk_config.ring_bytes;
     header->start_realtime_ns = lk_sys_realtime_ns();

@@ -95,3 +95,16 @@ END
     run leakey report "$DIR/other.leakey"
     [ "$status" -eq 2 ]
 }
+
+@test "without libunwind stacks come from the fallback, name the same function, and the report says so" {
+    library=$(ldconfig -p | awk '$1 == "libunwind.so.8" { print $NF; exit }')
+    unshare --mount true 2>/dev/null || skip_loud "no mount namespaces here"
+    mkdir "$DIR/captures"
+    # An empty file in its place, seen by this one command alone.
+    LEAKEY_SAMPLE=4K unshare --mount sh -c "mount --bind /dev/null '$(readlink -f "$library")' &&
+        LD_PRELOAD='$SHIM' LEAKEY_OUTPUT='$DIR/captures' exec '$ROOT/build/tests/leak_steady'" >"$DIR/truth"
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    jqr "$DIR/report.json" 'any(.leaks[0].site.stack[]; .function == "forget_session")'
+    leakey report "$DIR/captures" >"$DIR/report.text"
+    grep -qi fallback "$DIR/report.text"
+}

@@ -41,6 +41,9 @@ made_in() {
         if jq -e '.heap.allocated_count == 1' "$DIR/one.json" >/dev/null; then
             child=yes
             jqr "$DIR/one.json" '.heap.live_bytes == 777 and .heap.freed_count == 0'
+            leakey dump --what header --format json "$capture" | grep -q forked
+        else
+            run ! grep -q forked <(leakey dump --what header --format json "$capture")
         fi
     done
     [ "$child" = yes ]
