@@ -38,6 +38,8 @@ void *lk_real_table[LK_SYMBOLS] = {
     [LK_SYMBOL_malloc_usable_size] = (void *)lk_boot_usable_size,
 };
 
+void *(*lk_host_realloc)(void *pointer, size_t size) = realloc;
+
 void lk_real_init(void)
 {
     static bool finding, found;

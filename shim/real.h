@@ -39,6 +39,10 @@ extern void *lk_real_table[LK_SYMBOLS];
  */
 void lk_real_init(void);
 
+/* The realloc that the host gets when it asks for it: ours, unless another allocator comes before
+ * us. */
+extern void *(*lk_host_realloc)(void *pointer, size_t size);
+
 /* The original, or NULL if there is none to be found; `caller` is an address within whoever asks.
  * errno is kept. */
 void *lk_real_find(enum lk_symbol symbol, const void *caller);

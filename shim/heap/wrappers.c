@@ -119,13 +119,14 @@ void *realloc(void *pointer, size_t size)
     return LK_REAL(realloc)(pointer, size);
 }
 
-/* The originals do the same: glibc's calls realloc, where it would come to us a second time. */
+/* What glibc's does, which would come to our realloc, and count, a second time: the host's realloc.
+ */
 void *reallocarray(void *pointer, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return LK_REAL(reallocarray)(pointer, count, size); /* fails, and says how */
-    return realloc(pointer, bytes);
+    return lk_host_realloc(pointer, bytes);
 }
 
 /* ---- Aligned ---- */

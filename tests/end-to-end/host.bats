@@ -141,3 +141,28 @@ END
     leakey report --format json -o "$DIR/report.json" "$DIR/4K"
     jqr "$DIR/report.json" '.leaks | length == 0'
 }
+
+@test "jemalloc, tcmalloc and mimalloc, preloaded before the shim or after it: the host runs as with them alone" {
+    for allocator in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2.0; do
+        for order in "$SHIM:$allocator" "$allocator:$SHIM"; do
+            for sample in 4K all; do
+                rm -rf "$DIR/captures"
+                mkdir "$DIR/captures"
+                run env LD_PRELOAD="$order" LEAKEY_SAMPLE=$sample LEAKEY_OUTPUT="$DIR/captures" \
+                    "$ROOT/build/tests/heap_forms" --portable
+                [ "$status" -eq 3 ] || {
+                    echo "$order, $sample: status $status: $output"
+                    return 1
+                }
+                run env LD_PRELOAD="$order" LEAKEY_SAMPLE=$sample LEAKEY_OUTPUT="$DIR/forks" \
+                    "$ROOT/build/tests/fork_under_load"
+                [ "$status" -eq 0 ]
+            done
+            # The shim in front sees all of it, whoever allocates.
+            [ "$order" = "$SHIM:$allocator" ] || continue
+            leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+            jqr "$DIR/report.json" '[.heap.sites[] | select(any(.stack[]; .function == "all_forms")) | .allocated_count]
+                | add == 72000'
+        done
+    done
+}
