@@ -36,7 +36,8 @@ UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
 PROGRAM := $(wildcard tests/programs/*.c)
-SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM)
+FUZZ := $(wildcard tests/fuzz/*.c)
+SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(FUZZ)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
 # What a test source says of itself in its first lines: `// libs: -lhiredis`, `// links: shim/capture/ring.c`,
@@ -69,7 +70,7 @@ PROGRAM_FLAGS = -O1 -pthread
 
 $(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
 $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
-$(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
+$(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/% $(BUILD)/obj/tests/fuzz/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
 $(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
 $(BUILD)/obj/tests/programs/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) $(call header,flags,$<)
 
@@ -180,6 +181,26 @@ demo: ## the sample service before and after its refactor: run, report, compare
 	+$(Q)$(rebuild) all samples
 	@scripts/demo
 
+# Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS each, from a capture that a program of ours made.
+# What it finds stays in build/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ))
+
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) -fsanitize=fuzzer $(LDFLAGS) $^ $(ANALYZER_LIBS) -lcmocka -o $@
+fuzzers: $(FUZZERS)
+
+fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
+	@scripts/install-deps build test lint fuzz
+	+$(Q)$(rebuild) all samples
+	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined fuzzers
+	@rm -rf build/fuzz/seeds && mkdir -p build/fuzz/seeds build/fuzz/corpus
+	@LD_PRELOAD=build/libleakey.so LEAKEY_OUTPUT=build/fuzz/seeds LEAKEY_SAMPLE=4K build/tests/leak_steady 20 >/dev/null
+	@cd build/fuzz && for target in $(notdir $(FUZZ:.c=)); do \
+		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
+	done
+
 # Lint. Samples hold faults on purpose, so checks that look for faults leave them alone; compilers do not.
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
 CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
@@ -251,5 +272,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T='
 
-.PHONY: all objects unit-tests samples test demo lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples test demo fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

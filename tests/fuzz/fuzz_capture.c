@@ -1,6 +1,4 @@
-// The reader under libFuzzer: any bytes give a capture or a message. Build it with
-// clang -fsanitize=fuzzer,address,undefined, tests/unit/common/capture_use.c and the sources of
-// analyzer/read.
+// The reader under libFuzzer (`make fuzz`): any bytes give a capture or a message.
 #include "common/capture_use.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
