@@ -186,11 +186,17 @@ static double wilson_low(double part, double whole)
            (1 + z2 / whole);
 }
 
+/* A nonce by its name, that is a number and goes up. */
+static bool numbers_requests(const struct slot *slot)
+{
+    return slot->normaliser == NORMALISER_COUNTER && slot->hint == HINT_NONCE;
+}
+
 static bool supposes(const struct slot *slot)
 {
-    return normalisers[slot->normaliser].kind == NORMALISER_SUPPOSES || slot->number ||
-           slot->hint == HINT_IDENTIFIER || (slot->digest_like && slot->hint == HINT_NONE) ||
-           slot->rounded_ratio > 0.9;
+    return (normalisers[slot->normaliser].kind == NORMALISER_SUPPOSES && !numbers_requests(slot)) ||
+           slot->number || slot->hint == HINT_IDENTIFIER ||
+           (slot->digest_like && slot->hint == HINT_NONE) || slot->rounded_ratio > 0.9;
 }
 
 /* Values agree, beyond chance, though the feature differs. What may carry a meaning needs nearly
@@ -220,7 +226,8 @@ static bool stands_alone(const struct search *search, const struct slot *slot,
                          const struct trial *trial, uint64_t mask)
 {
     uint32_t enough = groups_wanted(slot);
-    bool nonce = slot->normaliser == NORMALISER_UUID || slot->normaliser == NORMALISER_RANDOM;
+    bool nonce = slot->normaliser == NORMALISER_UUID || slot->normaliser == NORMALISER_RANDOM ||
+                 numbers_requests(slot);
     bool unique = !nonce || slot->distinct >= UNIQUE_MIN * (double)slot->total;
 
     return unique && slot->returns_ratio <= RETURNS_MAX &&

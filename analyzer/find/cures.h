@@ -22,8 +22,8 @@ struct slot {
     bool number; /* plain numbers without a telling name: counters, seeds, identifiers, or contents
                   */
     uint64_t counts[NORMALISERS + 1]; /* parts by what they look like */
-    uint64_t total;
-    double returns_ratio; /* parts whose text was seen before, and others in between */
+    uint64_t total, numbers;          /* of these, plain integers */
+    double returns_ratio;             /* parts whose text was seen before, and others in between */
     double rounded_ratio; /* timestamps that are dates or whole minutes: meant to change slowly */
     double rises_ratio;   /* numbers that are larger than the one before */
     uint32_t distinct;

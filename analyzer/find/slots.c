@@ -50,6 +50,7 @@ static void note_part(GArray *slots, struct map *known, const struct cache_model
     slot = &g_array_index(slots, struct slot, *index);
     slot->counts[slot_normaliser(part, slot->hint)]++;
     slot->total++;
+    slot->numbers += part->token_class == LK_CLASS_NUMBER;
     slot->digest_like |= is_digest_length(part);
 }
 
@@ -149,6 +150,10 @@ static void measure_text(struct slot *slot, struct latest *latest, const char *t
 /* What plain numbers are, by the way they go. */
 static void tell_numbers(struct slot *slot)
 {
+    if (slot->normaliser == NORMALISER_RANDOM && slot->hint == HINT_NONCE &&
+        slot->numbers == slot->total && slot->rises_ratio > RISES_MIN)
+        slot->normaliser =
+            NORMALISER_COUNTER; /* of requests, as its name says: as free as a nonce */
     if (slot->normaliser != NORMALISER_COUNTER || slot->rises_ratio > RISES_MIN)
         return;
     slot->normaliser = slot->distinct >= UNIQUE_MIN * (double)slot->total ? NORMALISER_RANDOM

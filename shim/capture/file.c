@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,11 +104,19 @@ static int move_high(int fd)
     return high;
 }
 
+/* A child goes on as its parent was told to last: paused or not. */
+static void remember_control(void)
+{
+    if (lk_state && __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN)
+        lk_config.paused = lk_capture_header()->control & LK_CONTROL_PAUSED;
+}
+
 /* Growing the table of descriptors takes the kernel milliseconds once there are threads: grow it
  * while there are none. */
 void lk_file_init(void)
 {
     first_pid = getpid();
+    pthread_atfork(remember_control, NULL, NULL);
     int least = high_number();
     int high = least < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, least);
     if (high >= 0)

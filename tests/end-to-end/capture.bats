@@ -80,6 +80,36 @@ END
     [ "$status" -eq 2 ]
 }
 
+@test "a child forked after resume records, for its parent had been told to" {
+    cat >"$DIR/waits.c" <<'END'
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *volatile keep;
+int main(void) {
+    char go;
+    if (read(0, &go, 1) != 1) return 1;
+    pid_t child = fork();
+    for (int i = 0; i < 100; i++) keep = memset(malloc(4000), 1, 4000);
+    if (child == 0) _exit(0);
+    return waitpid(child, 0, 0) != child;
+}
+END
+    gcc "$DIR/waits.c" -o "$DIR/waits"
+    mkfifo "$DIR/go"
+    LEAKEY_SAMPLE=4K LEAKEY_PAUSED=1 start_with_shim waits sh -c "exec '$DIR/waits' <'$DIR/go'"
+    exec 9>"$DIR/go"
+    wait_until 10 compgen -G "$DIR/captures/waits.*.leakey"
+    leakey resume "$STARTED"
+    echo >&9
+    wait "$STARTED"
+    exec 9>&-
+    [ "$(find "$DIR/captures" -name 'waits.*.leakey' | wc -l)" -eq 2 ]
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    jqr "$DIR/report.json" 'all(.captures[]; .events.recorded_count > 10)'
+}
+
 @test "a capture that is cut or damaged anywhere is refused with a message or read, never a crash" {
     LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 50
     capture=$(ls "$DIR"/captures/*.leakey)

@@ -74,6 +74,7 @@ static const struct row rows[] = {
      "in one format in `temperature`"},
     {"Unicode form", {unicode_form, 1000, 0, false}, "unicode", "NFKC"},
     {"counter", {counter, 1000, 0, false}, "counter", "drop `seq`"},
+    {"numbered requests", {numbered_requests, 1000, 0, false}, "counter", "drop `request_id`"},
     {"version of no importance", {idle_version, 1000, 0, false}, "version", "drop `build`"},
     {"user of no importance", {idle_user, 1500, 0, false}, "identifier", "drop `user_id`"},
     {"seed of no importance", {idle_seed, 1000, 0, false}, "random", "drop `seed`"},

@@ -30,9 +30,9 @@ void spell_body(unsigned question, uint64_t *random, char *out, size_t room);
 make_request clock_and_uuid, clock_and_uuid_varied_answers, clock_and_uuid_labels, spelling_alone,
     spelling_varied_answers, clock_and_uuid_hidden, clock_and_uuid_hidden_varied, body_in_a_string,
     clock_before_text, nonce_after_text, nonce_in_key, uuid_in_key, clock_in_key,
-    query_order_and_signature, temporary_path, number_spelling, unicode_form, counter, idle_version,
-    idle_user, idle_seed, object_address, spelling_in_key, order_in_key, clock_in_a_message,
-    lines_of_headers, few_requests;
+    query_order_and_signature, temporary_path, number_spelling, unicode_form, counter,
+    numbered_requests, idle_version, idle_user, idle_seed, object_address, spelling_in_key,
+    order_in_key, clock_in_a_message, lines_of_headers, few_requests;
 
 /* healthy_services.c */
 make_request user_sometimes_matters, each_user_once, whole_minutes, few_seconds, per_user,

@@ -211,6 +211,17 @@ void counter(unsigned n, uint64_t *random, struct request *request)
     answer(request, request->question);
 }
 
+void numbered_requests(unsigned n, uint64_t *random, struct request *request)
+{
+    char text[256];
+
+    request->question = draw_question(random);
+    write_question(request->question, text, sizeof(text));
+    g_snprintf(request->input, sizeof(request->input), "request_id=%u&q=%s", n + 4711, text);
+    digest_key(request, "llm");
+    answer(request, 1000000 + n); /* the model answers differently each time */
+}
+
 void idle_version(unsigned n, uint64_t *random, struct request *request)
 {
     char text[256];
