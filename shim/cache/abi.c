@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cache/resp.h"
+#include "decimal.h"
 
 #define FIELDS_0                                                                                   \
     .reply_bytes = 48, .reply_length = 16, .reply_text = 24, .reply_elements = 32,                 \
@@ -120,25 +121,23 @@ size_t lk_context_output(const struct lk_layout *layout, const void *context, co
     return *bytes ? lk_sds_length(*bytes, layout->old_strings) : 0;
 }
 
-static size_t put_text(char *out, size_t room, size_t used, const char *text)
+static size_t put(char *out, size_t room, size_t used, const char *text, size_t bytes)
 {
-    size_t bytes = strlen(text);
     if (bytes > room - used)
         bytes = room - used;
     memcpy(out + used, text, bytes);
     return used + bytes;
 }
 
+static size_t put_text(char *out, size_t room, size_t used, const char *text)
+{
+    return put(out, room, used, text, strlen(text));
+}
+
 static size_t put_number(char *out, size_t room, size_t used, uint32_t number)
 {
-    char digits[11];
-    size_t i = sizeof digits;
-    digits[--i] = '\0';
-    do {
-        digits[--i] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    return put_text(out, room, used, digits + i);
+    char digits[LK_DECIMAL_ROOM];
+    return put(out, room, used, digits, lk_decimal(digits, number));
 }
 
 size_t lk_context_peer(const struct lk_layout *layout, const void *context, char *out, size_t room)

@@ -10,6 +10,7 @@
 #include "capture/capture.h"
 #include "stack/site.h"
 #include "sys.h"
+#include "text/utf8.h"
 #include "thread.h"
 
 #define SITE_EVERY 16u /* commands of a connection; a template's first one has its site too */
@@ -25,7 +26,7 @@ struct issue { /* of one command */
 };
 
 /* Eight bytes at once, all of them printable ASCII: no byte below 0x20, none of 0x7f and above. */
-static bool eight_plain(const uint8_t *at)
+static bool eight_plain(const char *at)
 {
     const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
     uint64_t bytes;
@@ -33,35 +34,19 @@ static bool eight_plain(const uint8_t *at)
     return !((bytes | (bytes - 0x20 * ones) | (bytes + ones)) & high);
 }
 
-/* The bytes of a UTF-8 character that begins with `first`, by RFC 3629; 0: none begins so. */
-static size_t utf8_bytes(uint8_t first)
-{
-    return first < 0x80   ? 1
-           : first < 0xc2 ? 0
-           : first < 0xe0 ? 2
-           : first < 0xf0 ? 3
-           : first < 0xf5 ? 4
-                          : 0;
-}
-
 static bool is_printable(const char *text, size_t bytes)
 {
-    const uint8_t *at = (const uint8_t *)text, *end = at + bytes;
+    const char *at = text, *end = text + bytes;
     while (at < end) {
-        if (end - at >= 8 && eight_plain(at)) {
+        uint8_t first = (uint8_t)*at;
+        size_t left = (size_t)(end - at);
+        if (left >= 8 && eight_plain(at)) {
             at += 8;
             continue;
         }
-        size_t length = utf8_bytes(*at);
-        if (!length || length > (size_t)(end - at) || *at < 0x20 || *at == 0x7f)
+        uint32_t length = first < 0x80 ? 1 : lk_utf8_length(at, left < 4 ? (uint32_t)left : 4);
+        if (!length || first < 0x20 || first == 0x7f)
             return false;
-        /* Overlong forms and surrogates are no text either. */
-        if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
-            (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f))
-            return false;
-        for (size_t i = 1; i < length; i++)
-            if ((at[i] & 0xc0) != 0x80)
-                return false;
         at += length;
     }
     return true;

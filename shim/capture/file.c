@@ -14,6 +14,7 @@
 #include "capture/about.h"
 #include "capture/state.h"
 #include "config.h"
+#include "decimal.h"
 #include "heap/live.h"
 #include "init.h"
 #include "stack/modules.h"
@@ -51,19 +52,6 @@ uint64_t lk_now(void)
     return lk_sys_monotonic_ns() - lk_capture_header()->start_monotonic_ns;
 }
 
-/* Decimal digits of n at `to`; returns the end. */
-static char *put_number(char *to, uint64_t n)
-{
-    char digits[20];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + n % 10);
-    while (n /= 10);
-    while (count)
-        *to++ = digits[--count];
-    return to;
-}
-
 /* DIR/COMMAND.PID.leakey, or DIR/COMMAND.PID.N.leakey from the second on. */
 static bool name_file(unsigned n)
 {
@@ -78,10 +66,10 @@ static bool name_file(unsigned n)
         *to++ = '/';
     to = stpcpy(to, command);
     *to++ = '.';
-    to = put_number(to, (uint64_t)getpid());
+    to += lk_decimal(to, (uint64_t)getpid());
     if (n > 1) {
         *to++ = '.';
-        to = put_number(to, n);
+        to += lk_decimal(to, n);
     }
     strcpy(to, ".leakey");
     return true;

@@ -17,8 +17,8 @@ static void free_capture(gpointer capture)
 
 void script_save(struct script *script, struct builder *builder)
 {
-    char path[] = "/tmp/leakey-test-XXXXXX";
-    int file = mkstemp(path);
+    char *path;
+    int file = g_file_open_tmp("leakey-test-XXXXXX", &path, NULL);
     struct capture *capture;
 
     if (!script->captures)
@@ -29,6 +29,7 @@ void script_save(struct script *script, struct builder *builder)
     assert_non_null(capture);
     g_ptr_array_add(script->captures, capture);
     unlink(path);
+    g_free(path);
     builder_free(builder);
 }
 

@@ -156,10 +156,10 @@ static void serve(struct run *run, const struct request *request, uint64_t now_n
 
 static struct capture *read_back(struct builder *builder)
 {
-    char path[] = "/tmp/leakey-test-XXXXXX";
+    char *path;
     GError *error = NULL;
     struct capture *capture;
-    int file = mkstemp(path);
+    int file = g_file_open_tmp("leakey-test-XXXXXX", &path, NULL);
 
     if (file < 0 || close(file) != 0 || !builder_save(builder, path))
         abort();
@@ -169,6 +169,7 @@ static struct capture *read_back(struct builder *builder)
         abort();
     }
     unlink(path);
+    g_free(path);
     return capture;
 }
 
