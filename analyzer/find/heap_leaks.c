@@ -95,7 +95,7 @@ static double judge_births(const struct curve *curve)
 
 /* By the births alone: all frees ever seen count against them. */
 static struct verdict judge_by_births(const struct stretch *stretch, const struct curve *curve,
-                                      const struct lk_totals *totals)
+                                      const struct heap_totals *totals)
 {
     struct verdict verdict = {.confidence = 0};
     double births = curve_even_births(curve, 0, LAST), bytes[GROWTH_WINDOWS];
@@ -284,7 +284,7 @@ static void judge_capture(struct finder *finder, guint index)
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     if ((double)capture->duration_ns / NS_PER_SECOND < leak_limits.heap_seconds)
         return;
-    if (capture->complete_from_ns == 0)
+    if (capture->heap_complete_from_ns == 0)
         judge_whole(finder, index);
     else
         judge_wrapped(finder, index);

@@ -150,6 +150,7 @@ static const struct site_report *site_of(struct report *report, const struct lea
                                  .live_bytes = leak->live.bytes,
                                  .live_count = leak->live.count,
                                  .temporary_count = unknown,
+                                 .peak_live_bytes = NAN,
                                  .allocated_bytes_interval = {unknown, unknown},
                                  .stack = leak->stack};
     estimate_interval(&leak->live, site->live_bytes_interval);
