@@ -1,9 +1,11 @@
 /*
  * The shim's per-thread state and its guard.
  *
- * `depth` counts how deep the thread is in the shim's own code: at 0 the host runs. Whatever
+ * `depth` tells whether the thread is in the shim's own code: at 0 the host runs. Whatever
  * interposed function is called at depth > 0 (by libunwind, the loader, a signal handler that
- * interrupts us) passes straight through. `cache_depth` counts how deep it is in hiredis calls that
+ * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and what
+ * is recorded there calls nothing that allocates: at exactly that depth a wrapper was called by a
+ * signal handler, and what it lost is counted. Where we do call such things depth is one more. `cache_depth` counts how deep it is in hiredis calls that
  * a wrapper forwarded: the host's allocations there are still the host's and are recorded, but only
  * the outermost call is a cache command.
  *
@@ -38,11 +40,12 @@ struct lk_gauge {
     uint64_t due_ns; /* when the timeline wants to hear */
 };
 
+#define LK_RECORDING 65536u
+
 struct lk_thread {
     uint64_t
         remaining; /* bytes until the next sample; an allocation of at least as many is sampled */
     uint32_t depth;
-    uint32_t outside; /* the shim's own code is in a call that may allocate for itself */
     uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
@@ -90,8 +93,7 @@ bool lk_enter(void);
 bool lk_enter_command(void);
 void lk_leave(void); /* gives errno back */
 
-/* A signal handler that interrupted the shim did something that will not be recorded: counts it. To
- * be called when lk_self.depth > 0. */
+/* A wrapper was called at depth > 0: counts what is lost. */
 void lk_nested(void);
 
 /* Puts what this thread has kept to itself into the capture, and gives its segments up. At any
