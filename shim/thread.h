@@ -49,7 +49,7 @@ struct lk_thread {
     uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
-    uint64_t last_allocated; /* address, to know temporary allocations */
+    uint64_t last_allocated; /* ~address, to know temporary allocations */
     struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
     struct lk_extent *const *counts; /* of its lane */
     struct lk_clock clock;
@@ -77,7 +77,7 @@ struct lk_thread {
     uint32_t
         pending_count; /* live allocations made since a command whose outcome is not known yet */
     uint64_t last_remaining;
-    uint64_t pending[LK_PENDING_TAGS];
+    uint64_t pending[LK_PENDING_TAGS]; /* ~address: who looks for pointers finds none here */
 };
 
 extern __thread struct lk_thread lk_self

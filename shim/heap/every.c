@@ -79,10 +79,10 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
         return; /* likewise */
     lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, now);
-    t->last_allocated = moved ? 0 : address;
+    t->last_allocated = moved ? 0 : ~address;
     if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&
         t->pending_count < LK_PENDING_TAGS)
-        t->pending[t->pending_count++] = address;
+        t->pending[t->pending_count++] = ~address;
 }
 
 static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const void *pointer)
@@ -91,7 +91,7 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
-    count_free(t, entry.size, entry.site, t->last_allocated == address, now);
+    count_free(t, entry.size, entry.site, t->last_allocated == ~address, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, now);
 }
 
@@ -109,7 +109,7 @@ void lk_every_free(const void *pointer)
     uint64_t now = lk_clock_lately((entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS);
     uint32_t site = lk_block_site(block);
     __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
-    count_free(t, size, site, t->last_allocated == address, now);
+    count_free(t, size, site, t->last_allocated == ~address, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, now);
 }
 

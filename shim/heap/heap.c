@@ -57,7 +57,7 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     /* Nothing was allocated in between: the count to the next sample has not moved. */
     bool temporary =
-        t->last_allocated == address && t->last_remaining == t->remaining && !moved;
+        t->last_allocated == ~address && t->last_remaining == t->remaining && !moved;
     if (!counts)
         return; /* counted as dropped */
     lk_counts_freed(t, counts, entry->site, weight.bytes, weight.count_q16, temporary, now);
@@ -96,7 +96,7 @@ static void sampled_allocated(const void *pointer, uint64_t size, const struct l
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, stack->site,
                       now);
     if (LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->pending_count < LK_PENDING_TAGS)
-        t->pending[t->pending_count++] = address;
+        t->pending[t->pending_count++] = ~address;
 }
 
 static bool sampled_forget(const void *pointer, struct lk_live *entry)
@@ -165,7 +165,7 @@ static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t s
         (lk_heap_every ? lk_every_allocated : sampled_allocated)(pointer, size, moved, from);
     t->remaining = next_gap(t);
     if (entered) {
-        t->last_allocated = moved ? 0 : (uint64_t)(uintptr_t)pointer;
+        t->last_allocated = moved ? 0 : ~(uint64_t)(uintptr_t)pointer;
         t->last_remaining = t->remaining;
         lk_leave();
     }
