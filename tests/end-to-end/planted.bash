@@ -48,15 +48,15 @@ REPORTED='
 judge() {
     local name=$1 filter=$2 wrong
     shift 2
-    wrong=$(jq -r --slurpfile truths "$DIR/$name.log" \
-        "$REPORTED"' $truths[0] as $truth | $truth.sites as $sites | . as $report | '"$filter" "$DIR/$name.json" --args "$@") || return
+    filter=$REPORTED'$truths[0] as $truth | $truth.sites as $sites | . as $report | '$filter
+    wrong=$(jq -r --slurpfile truths "$DIR/$name.log" "$filter" "$DIR/$name.json" --args "$@") || return
     [ -z "$wrong" ] && return
     printf '%s: %s\n' "$name" "$wrong"
     return 1
 }
 
-# exact NAME [FIELD...]: for each function of the truth, the report says the same of these fields (null: the program does
-# not know), nothing was dropped, and the heap's own totals agree with one another.
+# exact NAME [FIELD...]: for each function of the truth, the report says the same of these fields (null: the program
+# does not know), nothing was dropped, and the heap's own totals agree with one another.
 exact() {
     local name=$1
     shift
@@ -69,20 +69,23 @@ exact() {
         (.captures[].events.dropped_count | select(. != 0) | "\(.) events dropped"),
         (.heap | select(.allocated_bytes - .freed_bytes != .live_bytes or
             .allocated_count - .freed_count != .live_count or
-            .allocated_bytes != ([.sites[].allocated_bytes] | add)) | "totals contradict one another: \(del(.sites, .timeline))")
+            .allocated_bytes != ([.sites[].allocated_bytes] | add)) |
+            "totals contradict one another: \(del(.sites, .timeline))")
         ' "$@"
 }
 
 # estimated NAME: for each function of the truth, the reported bytes, and the count of what was temporary, are off by no
-# more than five standard deviations of a fair sample, taken from the truth itself, and five samples where there are only
-# a few: once in a million times. What the report says was dropped, while the capture was being opened, may be missing.
-# (Whether the reported intervals are as wide as they say has a test of its own.)
+# more than five standard deviations of a fair sample, taken from the truth itself, and five samples where there are
+# only a few: once in a million times. What the report says was dropped, while the capture was being opened, may be
+# missing. (Whether the reported intervals are as wide as they say has a test of its own.)
 estimated() {
     judge "$1" '
         .captures[0].sample_bytes as $mean | .captures[0].events.dropped_count as $dropped |
         # Of so many allocations of that size, counted in units of so many bytes.
-        def slack($count; $size; $unit): if $count == 0 then 0 else
-            $unit * (5 * ($count / (($size / $mean | exp) - 1) | sqrt) + (5 + $dropped) * ([1, $mean / $size] | max)) end;
+        def slack($count; $size; $unit):
+            if $count == 0 then 0
+            else 5 * ($count / (($size / $mean | exp) - 1) | sqrt) + (5 + $dropped) * ([1, $mean / $size] | max)
+            end * $unit;
         ($sites | keys[] as $function | $sites[$function] |
             (.allocated_bytes / ([.allocated_count, 1] | max)) as $size |
             (["allocated_bytes", .allocated_bytes, slack(.allocated_count; $size; $size)],
