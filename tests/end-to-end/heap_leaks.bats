@@ -132,3 +132,16 @@ truth_and_leaks() {
             .[3] == "serve_request(unsigned int)"'
     done
 }
+
+@test "one buffer that grows by realloc for ever is a leak, though its count stays 1" {
+    in_each_mode realloc_growth one
+    wrapped realloc_growth one
+    truth_and_leaks append
+    jqr "$DIR/all.json" '.leaks[0].live_count == 1 and .leaks[0].confidence_ratio > 0.9'
+}
+
+@test "forty buffers that grow by realloc for ever are a leak, though their count stays 40" {
+    in_each_mode realloc_growth many
+    wrapped realloc_growth many
+    truth_and_leaks append
+}
