@@ -62,3 +62,27 @@ load planted
     jqr "$DIR/summary.json" '.count == 90 and .within >= 75 and (.mean | fabs) < 0.53 and
         .square > 0.25 and .square < 1.75'
 }
+
+@test "the peak: what each site held then is exact" {
+    plant all all peak
+    LEAKEY_RING=1M plant wrapped all peak --noise 100
+    reap
+    exact all allocated_bytes peak_bytes
+    exact wrapped allocated_bytes peak_bytes
+}
+
+@test "sampled: 2,000 short threads are estimated without bias, and what they lose is a leak" {
+    plant fine 16K short_threads
+    plant coarse 512K short_threads
+    reap
+    for name in fine coarse; do
+        estimated "$name"
+        leaks_are "$name" lose_block
+    done
+}
+
+@test "a block freed by a thread that once had another at its address is not temporary" {
+    plant all all reused_addresses
+    reap
+    exact all
+}
