@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/symbol_options.h"
 #include "find/rules.h"
 #include "model/model.h"
 #include "render/render.h"
@@ -21,6 +22,8 @@ static const char description[] =
 
 struct settings {
     char *format, *output, *fail_on;
+    struct symbol_options symbols;
+    struct symbol_search search;
     int top;
     double price_gpu_hour, price_gib_month;
     char **paths;
@@ -43,9 +46,14 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "what a GiB of Redis memory costs a month", "PRICE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
         {0}};
-    const struct command_line line = {
-        .name = NAME, .arguments = "PATH...", .description = description, .entries = entries};
+    GOptionEntry more[SYMBOL_ENTRIES];
+    const struct command_line line = {.name = NAME,
+                                      .arguments = "PATH...",
+                                      .description = description,
+                                      .entries = entries,
+                                      .more = more};
 
+    symbol_option_entries(&settings->symbols, more);
     bool parsed = command_line_parse(&line, argc, argv, status);
     if (settings->format == NULL)
         settings->format = g_strdup("text");
@@ -86,7 +94,7 @@ static bool check_gate(const char *fail_on, int *status)
     return unknown == NULL;
 }
 
-static bool check(const struct settings *settings, int *status)
+static bool check(struct settings *settings, int *status)
 {
     if (report_renderer_named(settings->format) == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
@@ -98,7 +106,8 @@ static bool check(const struct settings *settings, int *status)
     else if (settings->paths == NULL)
         *status = usage_error(NAME, "no capture given");
     else
-        return check_gate(settings->fail_on, status);
+        return check_gate(settings->fail_on, status) &&
+               symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
 
@@ -174,7 +183,8 @@ static int run(const struct settings *settings)
     const struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
                                              .price_gib_month = settings->price_gib_month,
                                              .progress = message_progress,
-                                             .progress_context = (void *)(uintptr_t)NAME};
+                                             .progress_context = (void *)(uintptr_t)NAME,
+                                             .search = settings->search};
     GError *error = NULL;
     struct report *report =
         analyse(settings->paths, g_strv_length(settings->paths), &options, &error);
@@ -201,6 +211,7 @@ int cmd_report(int argc, char **argv)
     g_free(settings.format);
     g_free(settings.output);
     g_free(settings.fail_on);
+    symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);
     return status;
 }

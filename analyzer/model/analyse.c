@@ -161,6 +161,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
 {
     struct symbols *symbols = symbols_new(report);
 
+    symbols_search(symbols, &options->search);
     tell(options, "heap", 0.1);
     heap_model(report, symbols, captures);
     tell(options, "cache", 0.3);
@@ -173,6 +174,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
     windows_model(report, cache, captures);
     find_cost(report, cache, options);
     sort_findings(report);
+    symbols_tell(symbols);
     cache_model_free(cache);
     symbols_free(symbols);
 }
