@@ -8,6 +8,7 @@
 #include "cmd/symbol_options.h"
 #include "find/rules.h"
 #include "model/model.h"
+#include "model/suppressions.h"
 #include "render/render.h"
 
 #define NAME        "report"
@@ -21,7 +22,8 @@ static const char description[] =
     "Exit status: 0; 1 when --fail-on tripped; 2 for usage or unreadable input.";
 
 struct settings {
-    char *format, *output, *fail_on;
+    char *format, *output, *fail_on, *suppressions_path;
+    struct suppressions *suppressions;
     struct symbol_options symbols;
     struct symbol_search search;
     int top;
@@ -40,6 +42,8 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "rows of each table (default 10); never shortens JSON", "N"},
         {"fail-on", 0, 0, G_OPTION_ARG_STRING, &settings->fail_on,
          "exit 1 if there is a finding of one of these rules", "RULE[,RULE...]|any"},
+        {"suppressions", 0, 0, G_OPTION_ARG_FILENAME, &settings->suppressions_path,
+         "leave out the leaks that FILE names, in LeakSanitizer's syntax", "FILE"},
         {"price-gpu-hour", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gpu_hour,
          "what an hour of recomputing costs", "PRICE"},
         {"price-gib-month", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gib_month,
@@ -94,6 +98,20 @@ static bool check_gate(const char *fail_on, int *status)
     return unknown == NULL;
 }
 
+static bool read_suppressions(struct settings *settings, int *status)
+{
+    GError *error = NULL;
+
+    if (settings->suppressions_path == NULL)
+        return true;
+    settings->suppressions = suppressions_read(settings->suppressions_path, &error);
+    if (settings->suppressions == NULL) {
+        *status = usage_error(NAME, "--suppressions: %s", error->message);
+        g_error_free(error);
+    }
+    return settings->suppressions != NULL;
+}
+
 static bool check(struct settings *settings, int *status)
 {
     if (report_renderer_named(settings->format) == NULL)
@@ -106,7 +124,7 @@ static bool check(struct settings *settings, int *status)
     else if (settings->paths == NULL)
         *status = usage_error(NAME, "no capture given");
     else
-        return check_gate(settings->fail_on, status) &&
+        return check_gate(settings->fail_on, status) && read_suppressions(settings, status) &&
                symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
@@ -184,7 +202,8 @@ static int run(const struct settings *settings)
                                              .price_gib_month = settings->price_gib_month,
                                              .progress = message_progress,
                                              .progress_context = (void *)(uintptr_t)NAME,
-                                             .search = settings->search};
+                                             .search = settings->search,
+                                             .suppressions = settings->suppressions};
     GError *error = NULL;
     struct report *report =
         analyse(settings->paths, g_strv_length(settings->paths), &options, &error);
@@ -211,6 +230,8 @@ int cmd_report(int argc, char **argv)
     g_free(settings.format);
     g_free(settings.output);
     g_free(settings.fail_on);
+    g_free(settings.suppressions_path);
+    suppressions_free(settings.suppressions);
     symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);
     return status;

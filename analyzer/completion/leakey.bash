@@ -39,7 +39,9 @@ _leakey() {
         done
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
-    report) options="--format --output --top --fail-on --price-gpu-hour --price-gib-month $symbols --help" ;;
+    report)
+        options="--format --output --top --fail-on --suppressions --price-gpu-hour --price-gib-month $symbols --help"
+        ;;
     compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
     dump) options="--what --format --output $symbols --help" ;;
     pause | resume | check) options='--help' ;;

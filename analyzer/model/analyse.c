@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "model/model.h"
+#include "model/suppressions.h"
 
 #define NS_PER_SECOND 1e9
 
@@ -170,6 +171,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
     find_duplicates(report, cache);
     tell(options, "leaks", 0.8);
     find_leaks(report, symbols, captures, cache);
+    suppress_leaks(report, options->suppressions);
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);

@@ -12,7 +12,8 @@
 #include "read/capture.h"
 
 struct symbols;
-struct cache_model; /* model/cache.h */
+struct cache_model;  /* model/cache.h */
+struct suppressions; /* model/suppressions.h */
 
 typedef void analysis_progress(const char *what, double share_ratio, void *context);
 
@@ -30,6 +31,7 @@ struct analysis_options {
     analysis_progress *progress;            /* NULL: none */
     void *progress_context;
     struct symbol_search search;
+    const struct suppressions *suppressions; /* NULL: none */
 };
 
 /* Opens every capture that the paths name and analyses them together, as one service, merged by

@@ -275,7 +275,7 @@ while True:
 @test "wrong ways of saying where files are: usage errors" {
     run_plugins "$PLUGIN"
     for option in --sysroot=/nonexistent --debug-path=/nonexistent --debuginfod=soon --debuginfod=-1; do
-        run -2 --separate-stderr leakey report "$option" "$DIR/captures"
-        grep -qe "${option%%=*}" <<<"$stderr"
+        run -2 leakey report "$option" "$DIR/captures"
+        grep -qe "${option%%=*}" <<<"$output"
     done
 }
