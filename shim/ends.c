@@ -7,6 +7,7 @@
 #include "capture/state.h"
 #include "real.h"
 #include "stack/modules.h"
+#include "stack/rules.h"
 #include "thread.h"
 
 static void mark(enum lk_end end, int status)
@@ -134,7 +135,9 @@ int daemon(int nochdir, int noclose)
 
 int dlclose(void *handle)
 {
+    lk_rules_forget(); /* what it unloads must not be believed while its destructors run, */
     int status = LK_REAL(dlclose)(handle);
+    lk_rules_forget(); /* nor afterwards */
     if (status == 0 && lk_enter_existing()) {
         lk_modules_scan();
         lk_leave();

@@ -14,8 +14,11 @@
 
 #include "cache/cache.h"
 #include "capture/state.h"
+#include "clock.h"
 #include "config.h"
 #include "real.h"
+#include "stack/rules.h"
+#include "stack/site.h"
 #include "sys.h"
 #include "thread.h"
 
@@ -66,7 +69,11 @@ static __attribute__((constructor(101))) void lk_init(void)
         lk_sys_init();
         lk_file_init();
         lk_thread_init();
+        lk_clock_init();
+        lk_rules_init();
         lk_unwind_init();
+        if (getenv("LEAKEY_STACK_CHECK"))
+            lk_site_check_all();
         if (lk_config.heap)
             lk_heap_init();
         if (lk_config.cache)

@@ -3,19 +3,25 @@
 #include "sys.h"
 
 #include <errno.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
+#endif
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA           0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
 #endif
 
 #define WIPED_REGIONS 64u
@@ -51,6 +57,8 @@ void *lk_sys_memory(size_t bytes)
     int kept = errno;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start != MAP_FAILED) /* who looks at the process's memory can leave ours out */
+        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, bytes, "leakey");
     errno = kept;
     return start == MAP_FAILED ? NULL : start;
 }
@@ -71,6 +79,29 @@ void *lk_sys_memory_wiped(size_t bytes)
     }
     errno = kept;
     return start;
+}
+
+void *lk_sys_once_wiped(void **place, size_t bytes)
+{
+    void *made = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
+    if (made)
+        return made;
+    made = lk_sys_memory_wiped(bytes);
+    if (made && !__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE,
+                                             __ATOMIC_ACQUIRE))
+        made = none;
+    return made;
+}
+
+/* The kernel copies the signal set in before it looks at what to do with it, which here is
+ * nothing. */
+bool lk_sys_readable(uint64_t address)
+{
+    int kept = errno;
+    bool fault = syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 &&
+                 errno == EFAULT;
+    errno = kept;
+    return !fault;
 }
 
 static uint64_t clock_ns(clockid_t which)
@@ -172,22 +203,4 @@ const char *lk_sys_reason(int error)
         if (reasons[i].error == error)
             return reasons[i].reason;
     return "system error";
-}
-
-/* The linker's name for our own ELF header. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
-
-bool lk_sys_own(const void *address)
-{
-    static uintptr_t bytes; /* of our image; the same whoever finds it out */
-    uintptr_t start = (uintptr_t)&__ehdr_start, end = __atomic_load_n(&bytes, __ATOMIC_RELAXED);
-    if (!end) {
-        const ElfW(Phdr) *parts =
-            (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
-        for (int i = 0; i < __ehdr_start.e_phnum; i++)
-            if (parts[i].p_type == PT_LOAD && parts[i].p_vaddr + parts[i].p_memsz > end)
-                end = parts[i].p_vaddr + parts[i].p_memsz;
-        __atomic_store_n(&bytes, end, __ATOMIC_RELAXED);
-    }
-    return (uintptr_t)address - start < end;
 }

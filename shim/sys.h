@@ -18,12 +18,25 @@ void *lk_sys_memory(size_t bytes);
  * process alone lives here, so zeros must be its valid beginning. */
 void *lk_sys_memory_wiped(size_t bytes);
 
+/* Such memory for what *place points at, made if there is none yet; two threads may come at once.
+ * *place is itself either such memory or outside of it. */
+void *lk_sys_once_wiped(void **place, size_t bytes);
+
 uint64_t lk_sys_monotonic_ns(void);
 uint64_t lk_sys_realtime_ns(void);
 uint64_t lk_sys_random(void); /* seed quality: getrandom, else clock and address */
 
 /* Whether the address lies within the shim. */
-bool lk_sys_own(const void *address);
+extern const char lk_sys_image[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
+extern const char lk_sys_image_end[] __asm__("_end") __attribute__((visibility("hidden")));
+static inline bool lk_sys_own(const void *address)
+{
+    return (uintptr_t)address - (uintptr_t)lk_sys_image <
+           (uintptr_t)lk_sys_image_end - (uintptr_t)lk_sys_image;
+}
+
+/* Whether eight bytes can be read at an aligned address. A system call. */
+bool lk_sys_readable(uint64_t address);
 
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);

@@ -4,12 +4,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cache/tag.h"
 #include "capture/state.h"
 #include "config.h"
+#include "heap/counts.h"
+#include "heap/gauge.h"
+#include "clock.h"
 #include "init.h"
+#include "stack/cache.h"
 #include "sys.h"
 
 __thread struct lk_thread lk_self __attribute__((tls_model("initial-exec")));
@@ -27,10 +33,23 @@ static void thread_exits(void *round)
     if (n < EXIT_ROUNDS && pthread_setspecific(exit_key, (void *)(n + 1)) == 0)
         return;
     t->depth++;
-    if (lk_state && t->generation == lk_state->generation)
-        lk_ring_park();
     t->late = 1;
+    if (lk_state && t->generation && t->generation == lk_state->generation) {
+        lk_thread_settle();
+        lk_lane_give(t);
+    }
+    if (t->stacks)
+        lk_stack_cache_give(t->stacks);
+    t->stacks = NULL;
     t->depth--;
+}
+
+void lk_thread_settle(void)
+{
+    struct lk_thread *t = &lk_self;
+    lk_tag_flush();
+    lk_gauge_flush(t, lk_clock_now());
+    lk_ring_park();
 }
 
 void lk_thread_init(void)
@@ -45,11 +64,28 @@ static void attach(struct lk_thread *t)
     t->tid = (uint32_t)syscall(SYS_gettid);
     t->segment = NULL;
     t->position = 0;
+    t->heap_segment = NULL;
+    t->heap_position = LK_SEGMENT_ROOM;
     t->tag = 0;
+    t->tag_allocated = 0;
     t->pending_count = 0;
-    t->last_sampled = 0;
+    t->last_allocated = 0;
+    memset(&t->clock, 0, sizeof t->clock);
+    memset(&t->gauge, 0, sizeof t->gauge);
+    if (t->stacks)
+        lk_stack_cache_clear(t->stacks);
+    lk_lane_take(t, !t->late);
+    t->depth++;
     if (exit_key_made && !t->late)
         pthread_setspecific(exit_key, (void *)(uintptr_t)1);
+    t->depth--;
+}
+
+void lk_nested(void)
+{
+    if (lk_state && lk_self.depth == LK_RECORDING &&
+        __atomic_load_n(&lk_state->phase, __ATOMIC_RELAXED) == LK_PHASE_OPEN)
+        lk_drop(LK_DROP_NESTED);
 }
 
 static bool ready(struct lk_thread *t)
@@ -63,11 +99,10 @@ static bool enter(bool patient)
 {
     struct lk_thread *t = &lk_self;
     if (!lk_state || t->depth) {
-        if (lk_state && lk_state->phase == LK_PHASE_OPEN)
-            lk_drop(LK_DROP_NESTED);
+        lk_nested();
         return false;
     }
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     t->saved_errno = errno;
     if ((__atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN ||
          lk_capture_open(patient)) &&
@@ -93,7 +128,7 @@ bool lk_enter_existing(void)
     if (!lk_state || t->depth ||
         __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) != LK_PHASE_OPEN)
         return false;
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     t->saved_errno = errno;
     return ready(t);
 }
@@ -101,8 +136,8 @@ bool lk_enter_existing(void)
 void lk_leave(void)
 {
     struct lk_thread *t = &lk_self;
-    if (t->late && t->segment)
-        lk_ring_park(); /* no destructor will come for it any more */
+    if (t->late)
+        lk_thread_settle(); /* no destructor will come for it any more */
     errno = t->saved_errno;
     t->depth = 0;
 }

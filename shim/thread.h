@@ -1,9 +1,11 @@
 /*
  * The shim's per-thread state and its guard.
  *
- * `depth` counts how deep the thread is in the shim's own code: at 0 the host runs. Whatever
+ * `depth` tells whether the thread is in the shim's own code: at 0 the host runs. Whatever
  * interposed function is called at depth > 0 (by libunwind, the loader, a signal handler that
- * interrupts us) passes straight through. `cache_depth` counts how deep it is in hiredis calls that
+ * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and what
+ * is recorded there calls nothing that allocates: at exactly that depth a wrapper was called by a
+ * signal handler, and what it lost is counted. Where we do call such things depth is one more. `cache_depth` counts how deep it is in hiredis calls that
  * a wrapper forwarded: the host's allocations there are still the host's and are recorded, but only
  * the outermost call is a cache command.
  *
@@ -17,33 +19,65 @@
 #include <stdint.h>
 
 struct lk_extent;
+struct lk_stack_cache;
 
 #define LK_PENDING_TAGS 32u
+
+struct lk_clock { /* clock.h */
+    uint64_t ticks, ns; /* when the system was asked last: the counter, and the time */
+    uint64_t span;      /* ticks for which that can be gone on from; 0: always ask */
+    uint64_t rate;      /* ns a tick, times 2^32 */
+    uint64_t told;      /* the latest time that lk_clock_now gave */
+    uint64_t retold;    /* how often lk_clock_lately has given it again */
+};
+
+/* What the thread has counted and not yet added to the process's live bytes: heap/gauge.h. */
+struct lk_gauge {
+    int64_t live_bytes, live_count_q16;
+    int64_t headroom;  /* how much more live memory would be a new peak */
+    int64_t unplotted; /* change of live bytes that is not in the timeline yet */
+    uint64_t allocated_bytes;
+    uint64_t due_ns; /* when the timeline wants to hear */
+};
+
+#define LK_RECORDING 65536u
 
 struct lk_thread {
     uint64_t
         remaining; /* bytes until the next sample; an allocation of at least as many is sampled */
     uint32_t depth;
     uint32_t cache_depth;
+    uint64_t
+        generation; /* of the capture that the fields below belong to; another one: start anew */
+    uint64_t last_allocated; /* ~address, to know temporary allocations */
+    struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
+    struct lk_extent *const *counts; /* of its lane */
+    struct lk_clock clock;
+    struct lk_gauge gauge;
+    struct lk_extent *heap_segment;
+    uint32_t heap_position; /* bytes used in it */
+    uint32_t heap_opened;   /* of these, before it came to this thread */
+    uint32_t heap_marks;
+    uint32_t tag; /* LK_TAG of the latest cache command; 0: none yet */
+    uint64_t heap_mark_ns;
+    uint64_t tag_allocated; /* bytes under that tag that are not in the template's counters yet */
+    uint32_t lane;          /* whose counters the thread uses: heap/counts.h */
+    uint32_t lane_shared;   /* other threads use them too */
+    uint32_t late;          /* thread-local destructors have run */
     uint32_t
         cache_seen; /* what inner hiredis calls have recorded, for the outer one: cache/hiredis.c */
     uint32_t
         digest_depth; /* how deep in digest functions that a wrapper forwarded: digest_context.h */
-    uint32_t tag;     /* LK_TAG of the latest cache command; 0: none yet */
-    uint32_t index;   /* from 0; LK_STRIPES is applied to it */
+    uint32_t index;   /* from 0 */
     uint32_t tid;
     int saved_errno;
-    uint64_t
-        generation; /* of the capture that the fields below belong to; another one: start anew */
     uint64_t random;
     struct lk_extent *segment;
-    uint32_t position;     /* bytes used in the segment */
-    uint32_t late;         /* thread-local destructors have run */
-    uint64_t last_sampled; /* address, to know temporary allocations */
-    uint64_t last_remaining;
+    uint32_t position; /* bytes used in the segment */
     uint32_t
         pending_count; /* live allocations made since a command whose outcome is not known yet */
-    uint64_t pending[LK_PENDING_TAGS];
+    uint64_t last_remaining;
+    uint64_t pending[LK_PENDING_TAGS]; /* ~address: who looks for pointers finds none here */
 };
 
 extern __thread struct lk_thread lk_self
@@ -58,6 +92,13 @@ bool lk_enter(void);
  * lost. */
 bool lk_enter_command(void);
 void lk_leave(void); /* gives errno back */
+
+/* A wrapper was called at depth > 0: counts what is lost. */
+void lk_nested(void);
+
+/* Puts what this thread has kept to itself into the capture, and gives its segments up. At any
+ * depth > 0. */
+void lk_thread_settle(void);
 
 /* The same for what must be followed even while paused (a free, a disconnect): true unless inside,
  * off or no capture exists; it never opens one. */

@@ -24,10 +24,16 @@ static void print_count(FILE *out, const char *separator, double count, const ch
             count == 1 ? "" : "s");
 }
 
-static void print_contents(FILE *out, const struct capture *capture)
+static void count_event(const struct heap_event *event, void *context)
+{
+    (void)event;
+    ++*(double *)context;
+}
+
+static void print_contents(FILE *out, const struct capture *capture, double heap_events)
 {
     fputs("  holds ", out);
-    print_count(out, "", capture->events->len, "event");
+    print_count(out, "", capture->events->len + heap_events, "event");
     print_count(out, ", ", capture->sites->len - 1, "stack");
     print_count(out, ", ", capture->live->len, "live object");
     print_count(out, ", ", capture->templates->len - 1, "template");
@@ -38,9 +44,9 @@ static void print_contents(FILE *out, const struct capture *capture)
 /* What the shim could not keep: no damage, but less than everything. */
 static void print_losses(FILE *out, const struct capture *capture)
 {
-    if (capture->overwritten_count != 0) {
-        print_count(out, "  the ring was full: ", (double)capture->overwritten_count,
-                    "older event");
+    uint64_t overwritten = capture->overwritten_count + capture->overwritten_heap_count;
+    if (overwritten != 0) {
+        print_count(out, "  the ring was full: ", (double)overwritten, "older event");
         fputs(" overwritten\n", out);
     }
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
@@ -69,13 +75,19 @@ static void print_capture(FILE *out, const struct capture *capture)
 {
     char seconds[UNITS_ROOM];
     char *path = text_printable(capture->path, strlen(capture->path));
+    double heap_events = 0;
+    size_t broken = capture_each_heap_event(capture, count_event, &heap_events);
     fprintf(out, "%s: %s\n  pid %u, %s, end: %s\n", path,
-            capture->damage == 0 ? "whole" : "damaged", capture->header.pid,
+            capture->damage + broken == 0 ? "whole" : "damaged", capture->header.pid,
             units_seconds(seconds, sizeof(seconds), (double)capture->duration_ns / 1e9),
             capture_end_name(capture->end));
     print_damage(out, capture);
+    if (broken != 0) {
+        print_count(out, "  left out: the end of ", (double)broken, "segment");
+        fputs(" of heap events\n", out);
+    }
     print_losses(out, capture);
-    print_contents(out, capture);
+    print_contents(out, capture, heap_events);
     g_free(path);
 }
 

@@ -46,17 +46,6 @@ static void set_text(const struct dump *dump, json_t *item, const char *key,
     set(item, key, hashed ? token_text(text, bytes) : dump_text(text, bytes));
 }
 
-static void set_allocation(const struct dump *dump, json_t *item, const struct lk_record *record)
-{
-    const struct lk_record_alloc *alloc = (const void *)record;
-    set(item, "address", dump_hex(alloc->address));
-    set(item, "bytes", integer(alloc->size));
-    set(item, "site", integer(alloc->site));
-    if ((alloc->flags & LK_ALLOC_REALLOC) != 0)
-        set(item, "realloc", json_true());
-    dump_tag(dump, item, alloc->tag);
-}
-
 static json_t *ttl_value(int64_t ttl_ms)
 {
     if (ttl_ms == LK_TTL_UNKNOWN)
@@ -146,8 +135,6 @@ static const struct {
     const char *name;
     void (*fill)(const struct dump *dump, json_t *item, const struct lk_record *record);
 } kinds[] = {
-    [LK_RECORD_ALLOC] = {"alloc", set_allocation},
-    [LK_RECORD_FREE] = {"free", set_allocation},
     [LK_RECORD_COMMAND] = {"command", set_command},
     [LK_RECORD_REPLY] = {"reply", set_reply},
     [LK_RECORD_INPUT] = {"input", set_input},
@@ -155,20 +142,64 @@ static const struct {
     [LK_RECORD_DISCONNECT] = {"disconnect", set_connection},
 };
 
-bool dump_events(struct dump *dump)
+static const char *const heap_names[] = {
+    [LK_HEAP_ALLOC] = "alloc",
+    [LK_HEAP_FREE] = "free",
+    [LK_HEAP_REALLOC_FREE] = "free",
+    [LK_HEAP_REALLOC_ALLOC] = "alloc",
+};
+
+/* Records and heap events in one row. */
+struct row {
+    struct dump *dump;
+    guint next; /* record */
+    bool ended; /* nobody reads on */
+};
+
+static json_t *begin_item(uint64_t time_ns, const char *name, uint32_t thread)
 {
-    for (guint i = 0; i < dump->capture->events->len; i++) {
-        const struct event *event = &g_array_index(dump->capture->events, struct event, i);
+    json_t *item = json_object();
+    set(item, "seconds", json_real((double)time_ns / NS_PER_SECOND));
+    set(item, "event", json_string(name));
+    set(item, "thread", integer(thread));
+    return item;
+}
+
+static void emit_records(struct row *row, uint64_t until_ns)
+{
+    const GArray *events = row->dump->capture->events;
+    for (; row->next < events->len && !row->ended; row->next++) {
+        const struct event *event = &g_array_index(events, struct event, row->next);
         uint16_t type = event->record->type;
+        if (event->time_ns > until_ns)
+            return;
         if (type >= G_N_ELEMENTS(kinds) || kinds[type].fill == NULL)
             continue;
-        json_t *item = json_object();
-        set(item, "seconds", json_real((double)event->time_ns / NS_PER_SECOND));
-        set(item, "event", json_string(kinds[type].name));
-        set(item, "thread", integer(event->thread));
-        kinds[type].fill(dump, item, event->record);
-        if (!dump->emit(dump, item))
-            return false;
+        json_t *item = begin_item(event->time_ns, kinds[type].name, event->thread);
+        kinds[type].fill(row->dump, item, event->record);
+        row->ended = !row->dump->emit(row->dump, item);
     }
-    return true;
+}
+
+static void emit_heap_event(const struct heap_event *event, void *context)
+{
+    struct row *row = context;
+    emit_records(row, event->time_ns);
+    if (row->ended)
+        return;
+    json_t *item = begin_item(event->time_ns, heap_names[event->type], event->thread);
+    set(item, "address", dump_hex(event->address));
+    set(item, "bytes", integer(event->size));
+    set(item, "site", integer(event->site));
+    if (event->type == LK_HEAP_REALLOC_FREE || event->type == LK_HEAP_REALLOC_ALLOC)
+        set(item, "realloc", json_true());
+    row->ended = !row->dump->emit(row->dump, item);
+}
+
+bool dump_events(struct dump *dump)
+{
+    struct row row = {.dump = dump};
+    capture_each_heap_event(dump->capture, emit_heap_event, &row);
+    emit_records(&row, UINT64_MAX);
+    return !row.ended;
 }

@@ -146,7 +146,7 @@ static void set_settings(const struct capture *capture, json_t *item)
 static void set_counts(const struct capture *capture, json_t *item)
 {
     set(item, "recorded_count", integer(capture->recorded_count));
-    set(item, "overwritten_count", integer(capture->overwritten_count));
+    set(item, "overwritten_count", integer(capture->overwritten_count + capture->overwritten_heap_count));
     set(item, "dropped_count", integer(capture->dropped_count));
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
         if (capture->header.dropped[i] != 0) {
@@ -158,6 +158,11 @@ static void set_counts(const struct capture *capture, json_t *item)
     set(item, "allocated_bytes", integer(capture->totals.allocated_bytes));
     set(item, "freed_bytes", integer(capture->totals.freed_bytes));
     set(item, "sample_count", integer(capture->totals.samples));
+    set(item, "peak_live_bytes", integer(capture->header.peak_live_bytes));
+    set(item, "stacks_learned", integer(capture->header.stacks_learned));
+    set(item, "stacks_unwound", integer(capture->header.stacks_unwound));
+    set(item, "stacks_checked", integer(capture->header.stacks_checked));
+    set(item, "stacks_mismatched", integer(capture->header.stacks_mismatched));
     set(item, "peak_live_bytes", integer(capture->header.peak_live_bytes));
     set(item, "events", integer(capture->events->len));
     set(item, "sites", integer(capture->sites->len - 1));
@@ -201,6 +206,14 @@ static json_t *stack_items(struct dump *dump, uint32_t site)
     return frames;
 }
 
+static json_t *history(const struct capture *capture, const struct capture_site *site)
+{
+    json_t *windows = json_array();
+    for (uint32_t i = 0; site->history != NULL && i < capture->history_windows; i++)
+        json_array_append_new(windows, json_integer((json_int_t)site->history[i]));
+    return windows;
+}
+
 bool dump_sites(struct dump *dump)
 {
     for (guint i = 1; i < dump->capture->sites->len; i++) {
@@ -215,6 +228,8 @@ bool dump_sites(struct dump *dump)
         set(item, "freed_count", json_real((double)site->totals.freed_count_q16 / Q16));
         set(item, "temporary_count", json_real((double)site->totals.temporary_count_q16 / Q16));
         set(item, "sample_count", integer(site->totals.samples));
+        set(item, "peak_live_bytes", json_integer((json_int_t)site->totals.peak_bytes));
+        set(item, "live_bytes_history", history(dump->capture, site));
         set(item, "cut", json_boolean(site->cut));
         set(item, "stack", stack_items(dump, i));
         if (!dump->emit(dump, item))

@@ -43,16 +43,6 @@ void stretch_after_warm_up(struct stretch *stretch, const GArray *ticks)
     cut_windows(stretch);
 }
 
-bool stretch_of_ring(struct stretch *stretch)
-{
-    uint64_t end = stretch->capture->duration_ns, start = stretch->capture->complete_from_ns;
-    uint64_t warm = (uint64_t)(leak_limits.warm_up_share * (double)end);
-    stretch->clock = (struct work_clock){.start_ns = MAX(start, warm), .end_ns = end};
-    cut_windows(stretch);
-    return end > stretch->clock.start_ns &&
-           (double)(end - stretch->clock.start_ns) / NS_PER_SECOND >= leak_limits.heap_seconds;
-}
-
 /* ---- Curves ---- */
 
 struct curve *curves_new(const struct stretch *stretch, double least)
@@ -95,70 +85,46 @@ static void move_to_window(struct curve *curve, uint32_t window)
     }
 }
 
-/* Takes an ALLOC or FREE in; backwards, out. */
-static void apply(struct curve *curve, const struct lk_record *record, bool backwards,
+/* A pass over the heap events: takes each in; backwards, out. */
+struct pass {
+    const struct stretch *stretch;
+    struct curve *curves;
+    bool backwards;
+};
+
+static void apply(struct curve *curve, const struct heap_event *event, bool backwards,
                   uint64_t sample_bytes)
 {
-    const struct lk_record_alloc *alloc = (const void *)record;
-    double sign = (record->type == LK_RECORD_ALLOC) != backwards ? 1 : -1;
+    double sign = heap_event_is_free(event) != backwards ? -1 : 1;
     curve->count += sign;
-    curve->bytes += sign * (double)alloc->size / sample_chance(alloc->size, sample_bytes);
+    curve->bytes += sign * (double)event->size / sample_chance(event->size, sample_bytes);
 }
 
-/* The first event of the stretch. */
-static guint first_event(const struct stretch *stretch)
+static void pass_event(const struct heap_event *event, void *context)
 {
-    const GArray *events = stretch->capture->events;
-    guint low = 0, high = events->len;
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-        if (g_array_index(events, struct event, middle).time_ns < stretch->clock.start_ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const struct pass *pass = context;
+    struct curve *curve = &pass->curves[event->site];
+    if (event->time_ns < pass->stretch->clock.start_ns || !curve->wanted)
+        return;
+    if (!pass->backwards)
+        move_to_window(curve, window_of(pass->stretch, event->time_ns));
+    apply(curve, event, pass->backwards, pass->stretch->capture->header.sample_bytes);
+    if (!pass->backwards)
+        lower_floor(curve);
 }
 
-/* The site's curve, if this record is one of a site that is looked at. */
-static struct curve *curve_of(struct curve *curves, const struct lk_record *record)
-{
-    if (record->type != LK_RECORD_ALLOC && record->type != LK_RECORD_FREE)
-        return NULL;
-    struct curve *curve = &curves[((const struct lk_record_alloc *)(const void *)record)->site];
-    return curve->wanted ? curve : NULL;
-}
-
-/* From what is live at the end back to the start of the stretch. */
-static void rewind_curves(const struct stretch *stretch, struct curve *curves, guint first)
+/* From what is live at the end back to the start of the stretch, and on again. */
+void curves_replay(const struct stretch *stretch, struct curve *curves)
 {
     const struct capture *capture = stretch->capture;
-    for (guint i = first; i < capture->events->len; i++) {
-        const struct event *event = &g_array_index(capture->events, struct event, i);
-        struct curve *curve = curve_of(curves, event->record);
-        if (curve != NULL)
-            apply(curve, event->record, true, capture->header.sample_bytes);
-    }
+    struct pass pass = {.stretch = stretch, .curves = curves, .backwards = true};
+    capture_each_heap_event(capture, pass_event, &pass);
     for (guint i = 0; i < capture->sites->len; i++) {
         curves[i].floor_count[0] = curves[i].count;
         curves[i].floor_bytes[0] = curves[i].bytes;
     }
-}
-
-void curves_replay(const struct stretch *stretch, struct curve *curves)
-{
-    const struct capture *capture = stretch->capture;
-    guint first = first_event(stretch);
-    rewind_curves(stretch, curves, first);
-    for (guint i = first; i < capture->events->len; i++) {
-        const struct event *event = &g_array_index(capture->events, struct event, i);
-        struct curve *curve = curve_of(curves, event->record);
-        if (curve == NULL)
-            continue;
-        move_to_window(curve, window_of(stretch, event->time_ns));
-        apply(curve, event->record, false, capture->header.sample_bytes);
-        lower_floor(curve);
-    }
+    pass.backwards = false;
+    capture_each_heap_event(capture, pass_event, &pass);
     for (guint i = 0; i < capture->sites->len; i++)
         move_to_window(&curves[i], LAST);
 }

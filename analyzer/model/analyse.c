@@ -122,6 +122,7 @@ static struct capture_report *describe(struct report *report, const struct captu
         .sample_bytes = header->sample_bytes,
         .recorded_count = capture->recorded_count,
         .overwritten_count = capture->overwritten_count,
+        .overwritten_heap_count = capture->overwritten_heap_count,
         .dropped_count = capture->dropped_count,
         .keys_hashed = header->flags & LK_FLAG_KEYS_HASHED,
         .stack_fallback = header->flags & LK_FLAG_STACK_FALLBACK,

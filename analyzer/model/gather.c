@@ -260,24 +260,22 @@ static void gather_reply(struct gathering *gathering, const struct event *event)
     }
 }
 
-/* Heap bytes after a miss: Horvitz-Thompson, as in layout.h. */
-static void gather_alloc(struct gathering *gathering, const struct event *event)
+/* What the shim has added up, whatever the ring has lost. */
+static void gather_allocated(struct gathering *gathering)
 {
-    const struct lk_record_alloc *record = (const struct lk_record_alloc *)event->record;
-    double mean = (double)gathering->capture->header.sample_bytes, size = (double)record->size;
-    struct cache_template *template;
+    const GArray *templates = gathering->capture->templates;
 
-    if (LK_TAG_OUTCOME(record->tag) != LK_OUTCOME_MISS)
-        return;
-    template =
-        model_template(gathering->model, template_of(gathering, LK_TAG_TEMPLATE(record->tag)));
-    template->miss_allocated_bytes += mean <= 1 ? size : size > 0 ? size / -expm1(-size / mean) : 0;
+    for (guint id = 1; id < templates->len; id++)
+        model_template(gathering->model, template_of(gathering, id))->miss_allocated_bytes +=
+            (double)g_array_index(templates, struct lk_template, id)
+                .allocated_bytes[LK_OUTCOME_MISS - LK_OUTCOME_HIT];
 }
 
 static void gather_capture(struct gathering *gathering)
 {
     const GArray *events = gathering->capture->events;
 
+    gather_allocated(gathering);
     for (guint i = 0; i < events->len; i++) {
         const struct event *event = &g_array_index(events, struct event, i);
 
@@ -293,9 +291,6 @@ static void gather_capture(struct gathering *gathering)
             break;
         case LK_RECORD_CONNECT:
             gather_connect(gathering, event);
-            break;
-        case LK_RECORD_ALLOC:
-            gather_alloc(gathering, event);
             break;
         default:
             break;

@@ -50,9 +50,12 @@ double capture_start_seconds(const struct capture *capture, GPtrArray *captures)
     return (double)(capture->header.start_realtime_ns - first) / NS_PER_SECOND;
 }
 
+/* What found no room in the ring is in the tables all the same. */
 bool capture_is_exact(const struct capture *capture)
 {
-    return capture->header.sample_bytes <= 1 && capture->dropped_count == 0 && capture->damage == 0;
+    const uint64_t *dropped = capture->header.dropped;
+    return capture->header.sample_bytes <= 1 && capture->damage == 0 &&
+           dropped[LK_DROP_NO_SPACE] + dropped[LK_DROP_NESTED] + dropped[LK_DROP_NOT_READY] == 0;
 }
 
 /* ---- Sites ---- */
@@ -88,29 +91,14 @@ static struct estimate *estimate_live(const struct capture *capture)
     return live;
 }
 
-/* What the header counts and no site does: allocations whose stack found no room. */
-static struct lk_totals siteless_totals(const struct capture *capture)
-{
-    struct lk_totals rest = capture->totals;
-    for (guint i = 1; i < capture->sites->len; i++) {
-        const struct lk_totals *totals =
-            &g_array_index(capture->sites, struct capture_site, i).totals;
-        rest.allocated_bytes -= MIN(rest.allocated_bytes, totals->allocated_bytes);
-        rest.allocated_count_q16 -= MIN(rest.allocated_count_q16, totals->allocated_count_q16);
-        rest.temporary_count_q16 -= MIN(rest.temporary_count_q16, totals->temporary_count_q16);
-        rest.samples -= MIN(rest.samples, totals->samples);
-        rest.allocated_variance = MAX(rest.allocated_variance - totals->allocated_variance, 0);
-    }
-    return rest;
-}
-
-static void add_site(struct site_sum *sum, const struct lk_totals *totals,
+static void add_site(struct site_sum *sum, const struct heap_totals *totals,
                      const struct estimate *live)
 {
     struct site_report *site = sum->site;
     site->allocated_bytes += (double)totals->allocated_bytes;
     site->allocated_count += (double)totals->allocated_count_q16 / Q16;
     site->temporary_count += (double)totals->temporary_count_q16 / Q16;
+    site->peak_live_bytes += (double)MAX(totals->peak_bytes, 0);
     sum->allocated_variance += totals->allocated_variance;
     sum->live.bytes += live->bytes;
     sum->live.count += live->count;
@@ -122,10 +110,9 @@ static void add_capture(GHashTable *sums, struct report *report, struct symbols 
                         const struct capture *capture)
 {
     struct estimate *live = estimate_live(capture);
-    struct lk_totals siteless = siteless_totals(capture);
     for (guint id = 0; id < capture->sites->len; id++) {
-        const struct lk_totals *totals =
-            id == 0 ? &siteless : &g_array_index(capture->sites, struct capture_site, id).totals;
+        const struct heap_totals *totals =
+            &g_array_index(capture->sites, struct capture_site, id).totals;
         if (totals->samples != 0 || live[id].count > 0)
             add_site(site_for(sums, report, symbols_stack(symbols, capture, id)), totals,
                      &live[id]);
@@ -175,7 +162,7 @@ const struct site_report *heap_site(const struct report *report, const char *ide
 
 static void add_totals(struct heap_report *heap, const struct capture *capture)
 {
-    const struct lk_totals *totals = &capture->totals;
+    const struct heap_totals *totals = &capture->totals;
     heap->present |= (capture->header.flags & LK_FLAG_HEAP) != 0;
     heap->exact &= capture_is_exact(capture);
     heap->allocated_bytes += (double)totals->allocated_bytes;

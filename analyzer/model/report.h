@@ -35,6 +35,7 @@ struct site_report {
     const char *id; /* stable across runs and addresses: hash of the symbolised stack, hex */
     double allocated_bytes, allocated_count, live_bytes, live_count, temporary_count;
     double allocated_bytes_interval[2], live_bytes_interval[2];
+    double peak_live_bytes; /* of it, when its process's live memory was at its peak */
     const struct stack *stack;
 };
 
@@ -142,7 +143,7 @@ struct capture_report {
     double duration_seconds;
     const char *end;
     uint64_t sample_bytes;
-    uint64_t recorded_count, overwritten_count, dropped_count;
+    uint64_t recorded_count, overwritten_count, overwritten_heap_count, dropped_count;
     bool keys_hashed, stack_fallback, heap, cache;
     uint64_t damage;
 };

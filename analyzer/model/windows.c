@@ -74,20 +74,18 @@ static void count_keys(const struct slicing *slicing, const struct cache_model *
 
 /* ---- Heap ---- */
 
+/* By the timeline, which holds whatever the rings have lost. */
 static void add_allocations(const struct slicing *slicing, const struct capture *capture,
                             double began)
 {
-    for (guint i = 0; i < capture->events->len; i++) {
-        const struct event *event = &g_array_index(capture->events, struct event, i);
-        const struct lk_record_alloc *record = (const struct lk_record_alloc *)event->record;
-        struct window *window;
+    for (guint i = 0; i < capture->timeline->len; i++) {
+        const struct timeline_point *point =
+            &g_array_index(capture->timeline, struct timeline_point, i);
+        double middle = (double)point->time_ns + (double)point->width_ns / 2;
+        struct window *window = window_at(slicing, began + middle / NS_PER_SECOND);
 
-        if (event->record->type != LK_RECORD_ALLOC)
-            continue;
-        window = window_at(slicing, began + (double)event->time_ns / NS_PER_SECOND);
         if (window != NULL)
-            window->allocated_bytes +=
-                (double)record->size / sample_chance(record->size, capture->header.sample_bytes);
+            window->allocated_bytes += (double)point->allocated_bytes;
     }
 }
 

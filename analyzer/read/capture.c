@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "read/parts.h"
 
-#define NOTES_MAX 20u
+#define NOTES_MAX         20u
+#define HISTORY_SHIFT_MAX 40u /* windows of more than a year */
 
 GQuark leakey_error_quark(void)
 {
@@ -103,14 +105,15 @@ static void read_header(struct capture *capture)
         capture_damage(capture, "header: no such end mark: %u", header->end);
         header->end = LK_END_RUNNING;
     }
+    if (header->history_shift > HISTORY_SHIFT_MAX) {
+        capture_damage(capture, "header: the histories' shift: %u", header->history_shift);
+        header->history_shift = HISTORY_SHIFT_MAX;
+    }
     if (header->used_bytes > capture->bytes)
         capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
                        header->used_bytes);
-    bool damaged;
-    capture->totals = totals_sum(header->totals, &damaged);
-    if (damaged)
-        capture_damage(capture, "header: the totals' variance is no number");
     capture->overwritten_count = header->overwritten_count;
+    capture->overwritten_heap_count = header->overwritten_heap_count;
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
         capture->dropped_count += header->dropped[i];
 }
@@ -128,6 +131,7 @@ static struct capture *capture_allocate(const char *name)
     capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
     capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
     capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
+    capture->heap_segments = heap_segments_new();
     return capture;
 }
 
@@ -142,6 +146,10 @@ static uint64_t find_duration(const struct capture *capture)
             latest, g_array_index(capture->events, struct event, capture->events->len - 1).time_ns);
     for (guint i = 0; i < capture->live->len; i++)
         latest = MAX(latest, g_array_index(capture->live, struct lk_live, i).time_ns);
+    if (capture->timeline->len != 0)
+        latest = MAX(latest, g_array_index(capture->timeline, struct timeline_point,
+                                           capture->timeline->len - 1)
+                                 .time_ns);
     return latest;
 }
 
@@ -152,7 +160,7 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *na
     struct lk_header header = {.version = 0};
     memcpy(&header, data, MIN(bytes, sizeof(header)));
     if (!check_header(&header, bytes, name, error)) {
-        g_free(data);
+        snapshot_free(data, bytes);
         return NULL;
     }
     struct capture *capture = capture_allocate(name);
@@ -163,8 +171,11 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *na
     capture_read_tables(capture, segments);
     capture_read_events(capture, segments);
     g_array_free(segments, TRUE);
-    capture->recorded_count = capture->events->len + capture->overwritten_count;
+    capture->recorded_count +=
+        capture->events->len + capture->overwritten_count + capture->overwritten_heap_count;
     capture->duration_ns = find_duration(capture);
+    capture->history_windows =
+        (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
     switch (capture->header.end) {
     case LK_END_EXIT:
         capture->end = CAPTURE_END_EXIT;
@@ -197,6 +208,11 @@ struct capture *capture_open(const char *path, GError **error)
     } else {
         capture = capture_parse(data, bytes, path, fd, error);
     }
+    struct stat status;
+    if (capture != NULL && fstat(fd, &status) == 0) {
+        capture->device = status.st_dev;
+        capture->inode = status.st_ino;
+    }
     close(fd);
     return capture;
 }
@@ -204,8 +220,9 @@ struct capture *capture_open(const char *path, GError **error)
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error)
 {
-    uint8_t *data = g_malloc(size + 1);
-    memcpy(data, bytes, size);
+    uint8_t *data = snapshot_memory(bytes, size, error);
+    if (data == NULL)
+        return NULL;
     return capture_parse(data, size, name, -1, error);
 }
 
@@ -213,8 +230,10 @@ void capture_free(struct capture *capture)
 {
     if (capture == NULL)
         return;
-    for (guint i = 0; i < capture->sites->len; i++)
+    for (guint i = 0; i < capture->sites->len; i++) {
         g_free(g_array_index(capture->sites, struct capture_site, i).frames);
+        g_free(g_array_index(capture->sites, struct capture_site, i).history);
+    }
     for (guint i = 0; i < capture->modules->len; i++) {
         g_free(g_array_index(capture->modules, struct capture_module, i).path);
         g_free(g_array_index(capture->modules, struct capture_module, i).build_id);
@@ -230,7 +249,8 @@ void capture_free(struct capture *capture)
     g_array_free(capture->verbs, TRUE);
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
-    g_free(capture->data);
+    g_array_free(capture->heap_segments, TRUE);
+    snapshot_free(capture->data, capture->bytes);
     g_free(capture);
 }
 

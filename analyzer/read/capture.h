@@ -33,6 +33,28 @@ struct event {
     uint32_t thread;
 };
 
+/* An event of the heap: an allocation, or a free that repeats what its allocation said. */
+struct heap_event {
+    uint64_t time_ns; /* since the capture's start, to LK_HEAP_TIME_UNIT_NS */
+    uint64_t address, size;
+    uint32_t site, thread;
+    enum lk_heap_event_type type; /* no mark */
+};
+
+static inline bool heap_event_is_free(const struct heap_event *event)
+{
+    return event->type == LK_HEAP_FREE || event->type == LK_HEAP_REALLOC_FREE;
+}
+
+/* Lanes summed: see struct lk_counts. Exact captures count each allocation as a sample. */
+struct heap_totals {
+    uint64_t allocated_bytes, allocated_count_q16, freed_bytes, freed_count_q16;
+    uint64_t temporary_count_q16;
+    uint64_t samples, sample_frees;
+    double allocated_variance;
+    int64_t peak_bytes; /* live at the heap's peak */
+};
+
 struct capture_module {
     uint64_t start, end, bias;
     uint32_t first_epoch, last_epoch;
@@ -46,23 +68,33 @@ struct capture_site {
     bool cut;
     uint32_t epoch;
     uint64_t *frames; /* return addresses (call site = address - 1), innermost first; copied */
-    struct lk_totals totals; /* stripes summed; 0 when the site has no heap allocation */
+    struct heap_totals totals;
     uint64_t first_ns;
+    /* Live bytes at the end of each of capture->history_windows windows, of which the last is the
+     * one that the capture ended in; NULL when nothing was counted here. */
+    int64_t *history;
 };
 
 struct capture {
     char *path;
     struct lk_header header; /* validated copy */
-    struct lk_totals totals; /* stripes summed */
+    struct heap_totals totals; /* of all sites */
     enum capture_end end;    /* for a mark that is missing: looks whether the process still lives */
     char *executable;        /* NULL unknown */
     GPtrArray *command;      /* of char * */
     uint64_t duration_ns;    /* to the end, or to the last event seen */
-    GArray *events;          /* struct event, sorted by time (stable within a thread) */
-    uint64_t recorded_count, overwritten_count, dropped_count;
-    uint64_t complete_from_ns; /* from then on the ring holds every event; 0 when nothing was
+    GArray *events;          /* struct event, sorted by time (stable within a thread); none of the
+                                heap */
+    uint64_t recorded_count, dropped_count;
+    uint64_t overwritten_count, overwritten_heap_count; /* records; heap events */
+    uint64_t complete_from_ns; /* from then on the ring holds every record; 0 when none was
                                   overwritten */
+    uint64_t heap_complete_from_ns; /* the same of heap events */
+    GArray *heap_segments;          /* private to read/ */
+    uint64_t device, inode; /* private to read/: of the file; 0: all is in `data` */
     GArray *sites;             /* struct capture_site, index = id; [0] is "unknown" */
+    uint32_t history_windows;  /* of the sites' histories; each history_ns long, from 0 on */
+    uint64_t history_ns;
     GArray *live;              /* struct lk_live, occupied entries alone */
     GArray *modules;           /* struct capture_module */
     GArray *templates;         /* struct lk_template, index = id */
@@ -86,6 +118,13 @@ struct capture *capture_open(const char *path, GError **error);
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error);
 void capture_free(struct capture *capture);
+
+/* Hands out the ring's heap events in order of time, without holding them in memory. What is damaged
+ * ends its segment; returns how many segments that happened to. What a living process overwrites
+ * meanwhile is left out. */
+typedef void heap_event_function(const struct heap_event *event, void *context);
+size_t capture_each_heap_event(const struct capture *capture, heap_event_function *each,
+                               void *context);
 
 /* The sketch of template `id`'s distinct keys, LK_SKETCH_BYTES registers; NULL when it has none. */
 const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id);

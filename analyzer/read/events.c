@@ -18,8 +18,6 @@ struct segment {
 
 static const uint16_t record_bytes[] = {
     [LK_RECORD_THREAD] = sizeof(struct lk_record_thread),
-    [LK_RECORD_ALLOC] = sizeof(struct lk_record_alloc),
-    [LK_RECORD_FREE] = sizeof(struct lk_record_alloc),
     [LK_RECORD_COMMAND] = sizeof(struct lk_record_command),
     [LK_RECORD_REPLY] = sizeof(struct lk_record_reply),
     [LK_RECORD_INPUT] = sizeof(struct lk_record_input),
@@ -37,13 +35,6 @@ static uint32_t known_or_zero(uint32_t id, const GArray *table)
     return id < table->len ? id : 0;
 }
 
-static uint32_t sound_tag(const struct capture *capture, uint32_t tag)
-{
-    bool sound =
-        LK_TAG_TEMPLATE(tag) < capture->templates->len && LK_TAG_OUTCOME(tag) <= LK_OUTCOME_PENDING;
-    return sound ? tag : 0;
-}
-
 /* Brings the ids of a record into range; false when it says what cannot be. */
 static bool mend_record(const struct capture *capture, struct lk_record *record)
 {
@@ -51,13 +42,6 @@ static bool mend_record(const struct capture *capture, struct lk_record *record)
     switch (record->type) {
     case LK_RECORD_THREAD:
         return ((struct lk_record_thread *)(void *)record)->thread < THREADS_MAX;
-    case LK_RECORD_ALLOC:
-    case LK_RECORD_FREE: {
-        struct lk_record_alloc *alloc = (void *)record;
-        alloc->site = known_or_zero(alloc->site, capture->sites);
-        alloc->tag = sound_tag(capture, alloc->tag);
-        return true;
-    }
     case LK_RECORD_COMMAND: {
         struct lk_record_command *command = (void *)record;
         command->site = known_or_zero(command->site, capture->sites);

@@ -1,6 +1,5 @@
 /* Walks a capture's extents and fills its tables from them. What is damaged is left out and
  * counted. */
-#include <math.h>
 #include <string.h>
 
 #include "read/parts.h"
@@ -25,17 +24,12 @@ static size_t items_within(const struct part *part, size_t item_bytes)
 }
 
 /* Ids are given in a row, so there are no more of them than items could be in the file. */
-static bool id_is_plausible(const struct part *part, uint64_t id, size_t item_bytes)
+void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_t item_bytes)
 {
-    if (id <= part->capture->bytes / item_bytes)
-        return true;
-    capture_damage(part->capture, "extent at %" G_GUINT64_FORMAT ": no such id: %" G_GUINT64_FORMAT,
-                   part->offset, id);
-    return false;
-}
-
-static void *element_with_id(GArray *array, uint64_t id)
-{
+    if (id > capture->bytes / item_bytes) {
+        capture_damage(capture, "no such id: %" G_GUINT64_FORMAT, id);
+        return NULL;
+    }
     if (id >= array->len)
         g_array_set_size(array, (guint)id + 1);
     return array->data + id * g_array_get_element_size(array);
@@ -43,7 +37,9 @@ static void *element_with_id(GArray *array, uint64_t id)
 
 static void read_segment(const struct part *part)
 {
-    if (part->head->granules == 1)
+    if (part->head->granules == 1 && part->head->kind == LK_EXTENT_HEAP_SEGMENT)
+        capture_add_heap_segment(part->capture, part->offset);
+    else if (part->head->granules == 1)
         g_array_append_val(part->segments, part->offset);
     else
         capture_damage(part->capture, "segment at %" G_GUINT64_FORMAT ": %u granules", part->offset,
@@ -60,61 +56,50 @@ static void read_live(const struct part *part)
             g_array_append_val(part->capture->live, entries[i]);
 }
 
-struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged)
-{
-    struct lk_totals sum = {.samples = 0};
-    for (size_t i = 0; i < LK_STRIPES; i++) {
-        sum.allocated_bytes += stripes[i].allocated_bytes;
-        sum.allocated_count_q16 += stripes[i].allocated_count_q16;
-        sum.freed_bytes += stripes[i].freed_bytes;
-        sum.freed_count_q16 += stripes[i].freed_count_q16;
-        sum.temporary_count_q16 += stripes[i].temporary_count_q16;
-        sum.samples += stripes[i].samples;
-        sum.sample_frees += stripes[i].sample_frees;
-        sum.allocated_variance += stripes[i].allocated_variance;
-    }
-    *damaged = !isfinite(sum.allocated_variance) || sum.allocated_variance < 0;
-    if (*damaged)
-        sum.allocated_variance = 0;
-    return sum;
-}
-
 static void read_site(const struct part *part, const struct lk_site *raw, uint32_t id)
 {
     struct capture *capture = part->capture;
-    bool damaged;
-    struct capture_site *site = element_with_id(capture->sites, id);
-    g_free(site->frames);
-    *site = (struct capture_site){.id = id,
-                                  .cut = (raw->flags & LK_SITE_CUT) != 0,
-                                  .epoch = raw->epoch,
-                                  .first_ns = raw->first_ns,
-                                  .totals = totals_sum(raw->totals, &damaged)};
+    struct capture_site *site = element_with_id(capture, capture->sites, id, sizeof(*raw));
     size_t bytes = raw->depth * sizeof(uint64_t);
+    if (site == NULL)
+        return;
+    site->id = id;
+    site->cut = (raw->flags & LK_SITE_CUT) != 0;
+    site->epoch = raw->epoch;
+    site->first_ns = raw->first_ns;
     if (raw->depth > LK_SITE_FRAMES_MAX || raw->frames_offset % sizeof(uint64_t) != 0 ||
         raw->frames_offset < LK_GRANULE || raw->frames_offset > capture->bytes ||
-        bytes > capture->bytes - raw->frames_offset)
-        damaged = true;
-    else
-        site->depth = raw->depth;
-    if (site->depth != 0)
-        site->frames = g_memdup2(capture->data + raw->frames_offset, bytes);
-    if (damaged)
-        capture_damage(capture, "site %u: its stack or totals", id);
+        bytes > capture->bytes - raw->frames_offset) {
+        capture_damage(capture, "site %u: its stack", id);
+        return;
+    }
+    g_free(site->frames);
+    site->depth = raw->depth;
+    site->frames = g_memdup2(capture->data + raw->frames_offset, bytes);
 }
 
 static void read_sites(const struct part *part)
 {
     const struct lk_site *sites = (const void *)part->data;
     size_t count = items_within(part, sizeof(*sites));
-    for (size_t i = 0; i < count; i++) {
-        uint64_t id = part->head->first_id + i;
-        if (sites[i].depth == 0)
-            continue;
-        if (!id_is_plausible(part, id, sizeof(*sites)))
-            return;
-        read_site(part, &sites[i], (uint32_t)id);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (sites[i].depth != 0)
+            read_site(part, &sites[i], (uint32_t)(part->head->first_id + i));
+}
+
+static void read_site_counts(const struct part *part)
+{
+    read_counts(part->capture, part->head, part->data, part->room);
+}
+
+static void read_site_histories(const struct part *part)
+{
+    read_histories(part->capture, part->head, part->data, part->room);
+}
+
+static void read_live_blocks(const struct part *part)
+{
+    read_blocks(part->capture, part->data, part->room);
 }
 
 static char *hex(const uint8_t *bytes, size_t count)
@@ -187,9 +172,10 @@ static void read_templates(const struct part *part)
         uint64_t id = part->head->first_id + i;
         if (templates[i].text_bytes == 0 && id != 0)
             continue;
-        if (!id_is_plausible(part, id, sizeof(*templates)))
+        struct lk_template *template =
+            element_with_id(capture, capture->templates, id, sizeof(*templates));
+        if (template == NULL)
             return;
-        struct lk_template *template = element_with_id(capture->templates, id);
         *template = templates[i];
         if (template->text_bytes > LK_TEMPLATE_TEXT) {
             capture_damage(capture, "template %u: its text", (uint32_t)id);
@@ -210,9 +196,10 @@ static void read_verbs(const struct part *part)
         uint64_t id = part->head->first_id + i;
         if (verbs[i].name[0] == '\0' && verbs[i].calls == 0)
             continue;
-        if (!id_is_plausible(part, id, sizeof(*verbs)))
+        struct lk_verb *verb =
+            element_with_id(part->capture, part->capture->verbs, id, sizeof(*verbs));
+        if (verb == NULL)
             return;
-        struct lk_verb *verb = element_with_id(part->capture->verbs, id);
         *verb = verbs[i];
         verb->name[sizeof(verb->name) - 1] = '\0';
     }
@@ -249,11 +236,19 @@ static void read_nothing(const struct part *part)
 }
 
 static void (*const readers[])(const struct part *part) = {
-    [LK_EXTENT_SEGMENT] = read_segment,   [LK_EXTENT_LIVE] = read_live,
-    [LK_EXTENT_SITES] = read_sites,       [LK_EXTENT_FRAMES] = read_nothing,
-    [LK_EXTENT_MODULES] = read_modules,   [LK_EXTENT_TEMPLATES] = read_templates,
-    [LK_EXTENT_VERBS] = read_verbs,       [LK_EXTENT_SKETCHES] = read_nothing,
+    [LK_EXTENT_SEGMENT] = read_segment,
+    [LK_EXTENT_LIVE] = read_live,
+    [LK_EXTENT_SITES] = read_sites,
+    [LK_EXTENT_FRAMES] = read_nothing,
+    [LK_EXTENT_MODULES] = read_modules,
+    [LK_EXTENT_TEMPLATES] = read_templates,
+    [LK_EXTENT_VERBS] = read_verbs,
+    [LK_EXTENT_SKETCHES] = read_nothing,
     [LK_EXTENT_TIMELINE] = read_timeline,
+    [LK_EXTENT_COUNTS] = read_site_counts,
+    [LK_EXTENT_HISTORY] = read_site_histories,
+    [LK_EXTENT_BLOCKS] = read_live_blocks,
+    [LK_EXTENT_HEAP_SEGMENT] = read_segment,
 };
 
 /* Reads the extent at `offset` and returns how many granules to go on by. */
@@ -307,6 +302,8 @@ void capture_read_tables(struct capture *capture, GArray *segments)
     uint64_t offset = LK_GRANULE;
     while (offset + sizeof(struct lk_extent) <= capture->bytes)
         offset += read_extent(capture, offset, segments) * LK_GRANULE;
+    finish_sites(capture);
     check_live(capture);
+    capture_finish_heap_segments(capture);
     g_array_sort(capture->timeline, compare_points);
 }

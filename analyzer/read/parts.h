@@ -7,17 +7,35 @@
 /* Counts one part that is left out, and keeps the first few notes. */
 void capture_damage(struct capture *capture, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* snapshot.c: the file's bytes in private memory, consistent where a running process overwrites
- * ring segments. */
+/* snapshot.c: the file's bytes in private memory (snapshot_free), consistent where a running process
+ * overwrites ring segments. Segments of heap events are left out but for their heads. */
 uint8_t *snapshot_file(int fd, size_t *bytes, GError **error);
-
-/* extents.c: the LK_STRIPES copies added up; damaged when the variance is no number, which is 0
- * then. */
-struct lk_totals totals_sum(const struct lk_totals *stripes, bool *damaged);
+uint8_t *snapshot_memory(const void *from, size_t bytes, GError **error); /* a copy */
+void snapshot_free(uint8_t *data, size_t bytes);
+/* Reads up to `bytes` at `offset`; how many there were. */
+size_t snapshot_read(int fd, void *into, size_t bytes, size_t offset);
 
 /* extents.c: walks the extents, fills every table, and puts the offsets of the ring's segments
  * (uint64_t) in `segments`. */
 void capture_read_tables(struct capture *capture, GArray *segments);
+
+/* sites.c: the extents of the heap's tables. */
+void read_counts(struct capture *capture, const struct lk_extent *head, const uint8_t *data,
+                 size_t room);
+void read_histories(struct capture *capture, const struct lk_extent *head, const uint8_t *data,
+                    size_t room);
+void read_blocks(struct capture *capture, const uint8_t *data, size_t room);
+/* When all extents have been read: totals and histories are made whole. */
+void finish_sites(struct capture *capture);
+
+/* extents.c: the element of that id, made if there is none; NULL (damage) when no file of this size
+ * has so many. */
+void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_t item_bytes);
+
+GArray *heap_segments_new(void);
+/* heap_events.c: of each segment of heap events, where it is and what it holds. */
+void capture_add_heap_segment(struct capture *capture, uint64_t offset);
+void capture_finish_heap_segments(struct capture *capture);
 
 /* events.c: validates the segments' records and puts them in order. Needs the tables. */
 void capture_read_events(struct capture *capture, GArray *segments);

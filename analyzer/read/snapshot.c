@@ -1,11 +1,13 @@
 /*
  * A capture file's bytes in private memory. The writer may be at work meanwhile: its tables only
  * grow and a segment's head is copied before its records, so all is consistent but for a segment
- * that was taken for reuse between the two. Those are read again.
+ * that was taken for reuse between the two. Those are read again. Segments of heap events may be
+ * gigabytes: they stay where they are until they are asked for.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +15,7 @@
 
 #define REREADS 8
 
-/* Reads up to `bytes` at `offset`; how many there were. */
-static size_t read_at(int fd, void *into, size_t bytes, size_t offset)
+size_t snapshot_read(int fd, void *into, size_t bytes, size_t offset)
 {
     size_t done = 0;
     while (done < bytes) {
@@ -33,7 +34,7 @@ static bool segment_is_settled(int fd, const uint8_t *granule, size_t offset)
 {
     const struct lk_extent *head = (const void *)granule;
     struct lk_extent now;
-    if (read_at(fd, &now, sizeof(now), offset) != sizeof(now))
+    if (snapshot_read(fd, &now, sizeof(now), offset) != sizeof(now))
         return true;
     return now.sequence == head->sequence && now.committed >= head->committed;
 }
@@ -43,19 +44,52 @@ static void settle_segment(int fd, uint8_t *granule, size_t offset)
     for (int i = 0; i < REREADS; i++) {
         if (segment_is_settled(fd, granule, offset))
             return;
-        if (read_at(fd, granule, LK_GRANULE, offset) != LK_GRANULE)
+        if (snapshot_read(fd, granule, LK_GRANULE, offset) != LK_GRANULE)
             break;
     }
     memset(granule, 0, LK_GRANULE);
 }
 
-static void settle_segments(int fd, uint8_t *data, size_t bytes)
+/* Reads one extent (a granule where its size is damaged); how many granules to go on by. Zeros are
+ * not written: the memory is zero already, and takes no room then. */
+static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, bool running)
 {
-    for (size_t offset = LK_GRANULE; offset + LK_GRANULE <= bytes; offset += LK_GRANULE) {
-        const struct lk_extent *head = (const void *)(data + offset);
-        if (head->kind == LK_EXTENT_SEGMENT && head->granules == 1)
-            settle_segment(fd, data + offset, offset);
-    }
+    struct lk_extent head = {.kind = 0};
+    size_t left = size - offset;
+    if (snapshot_read(fd, &head, MIN(sizeof(head), left), offset) == 0 || head.kind == 0)
+        return 1;
+    size_t granules = head.granules != 0 && head.granules <= left / LK_GRANULE ? head.granules : 1;
+    size_t bytes = MIN(granules * LK_GRANULE, left);
+    if (head.kind == LK_EXTENT_HEAP_SEGMENT && head.granules == 1)
+        bytes = MIN(sizeof(head) + sizeof(struct lk_heap_event), left); /* and its first mark */
+    snapshot_read(fd, data + offset, bytes, offset);
+    if (head.kind == LK_EXTENT_SEGMENT && running && bytes == LK_GRANULE)
+        settle_segment(fd, data + offset, offset);
+    return granules;
+}
+
+/* What lies behind `used_bytes` was reserved and never handed out. */
+static void read_all(int fd, uint8_t *data, size_t size)
+{
+    const struct lk_header *header = (const void *)data;
+    snapshot_read(fd, data, MIN(size, LK_GRANULE), 0);
+    if (size < LK_GRANULE)
+        return;
+    bool running = header->end == LK_END_RUNNING;
+    size_t used = (size_t)MIN((uint64_t)size, header->used_bytes);
+    for (size_t offset = LK_GRANULE; offset < used;)
+        offset += read_extent(fd, data, size, offset, running) * LK_GRANULE;
+}
+
+/* Pages that are never written to take no memory: a large ring of heap events costs none. */
+static uint8_t *take_memory(size_t bytes, GError **error)
+{
+    void *data = mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (data != MAP_FAILED)
+        return data;
+    g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "no memory for %zu bytes", bytes);
+    return NULL;
 }
 
 uint8_t *snapshot_file(int fd, size_t *bytes, GError **error)
@@ -69,21 +103,22 @@ uint8_t *snapshot_file(int fd, size_t *bytes, GError **error)
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "not a regular file");
         return NULL;
     }
-    size_t size = (size_t)status.st_size;
-    uint8_t *data = g_try_malloc(size + 1);
-    if (data == NULL) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "no memory for %zu bytes", size);
-        return NULL;
-    }
-    errno = 0;
-    *bytes = read_at(fd, data, size, 0);
-    if (*bytes == 0 && size != 0 && errno != 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%s", g_strerror(errno));
-        g_free(data);
-        return NULL;
-    }
-    const struct lk_header *header = (const void *)data;
-    if (*bytes >= sizeof(*header) && header->end == LK_END_RUNNING)
-        settle_segments(fd, data, *bytes);
+    *bytes = (size_t)status.st_size;
+    uint8_t *data = take_memory(*bytes, error);
+    if (data != NULL)
+        read_all(fd, data, *bytes);
     return data;
+}
+
+uint8_t *snapshot_memory(const void *from, size_t bytes, GError **error)
+{
+    uint8_t *data = take_memory(bytes, error);
+    if (data != NULL)
+        memcpy(data, from, bytes);
+    return data;
+}
+
+void snapshot_free(uint8_t *data, size_t bytes)
+{
+    munmap(data, bytes + 1);
 }

@@ -65,7 +65,8 @@ static json_t *make_capture(const void *element)
         "end", json_text(capture->end),                                               //
         "sample_bytes", json_count(capture->sample_bytes),                            //
         "events", "recorded_count", json_count(capture->recorded_count),              //
-        "overwritten_count", json_count(capture->overwritten_count),                  //
+        "overwritten_count",
+        json_count(capture->overwritten_count + capture->overwritten_heap_count), //
         "dropped_count", json_count(capture->dropped_count),                          //
         "keys_hashed", capture->keys_hashed, "stack_fallback", capture->stack_fallback, "heap",
         capture->heap, "cache", capture->cache, "damaged_count", json_count(capture->damage));
@@ -100,13 +101,14 @@ static json_t *make_site(const void *element)
 
     if (site == NULL)
         return json_null();
-    return json_pack("{so, so, so, so, so, so, so, sb, so, so}",           //
+    return json_pack("{so, so, so, so, so, so, so, so, sb, so, so}",       //
                      "id", json_text(site->id),                            //
                      "allocated_bytes", json_whole(site->allocated_bytes), //
                      "allocated_count", json_whole(site->allocated_count), //
                      "live_bytes", json_whole(site->live_bytes),           //
                      "live_count", json_whole(site->live_count),           //
                      "temporary_count", json_whole(site->temporary_count), //
+                     "peak_live_bytes", json_whole(site->peak_live_bytes), //
                      "stack", make_stack(site->stack),                     //
                      "stack_cut", site->stack != NULL && site->stack->cut, //
                      "allocated_bytes_interval",

@@ -5,11 +5,11 @@
 #include "cache/outcome.h"
 #include "cache/replies.h"
 #include "cache/sketch.h"
+#include "cache/tag.h"
 #include "cache/templates.h"
 #include "cache/text.h"
 #include "cache/traffic.h"
 #include "capture/capture.h"
-#include "heap/live.h"
 #include "thread.h"
 
 struct answer { /* what one reply, or a broken connection, settles */
@@ -241,10 +241,7 @@ static void tag_thread(const struct answer *answer)
 {
     if (!answer->any)
         return;
-    lk_self.tag = LK_TAG(answer->outcome, answer->template_id);
-    for (uint32_t i = 0; i < lk_self.pending_count; i++)
-        lk_live_retag(LK_LIVE_HEAP, lk_self.pending[i], lk_self.tag);
-    lk_self.pending_count = 0;
+    lk_tag_settled(LK_TAG(answer->outcome, answer->template_id));
 }
 
 void lk_traffic_answered(const struct lk_traffic *traffic, const void *reply)

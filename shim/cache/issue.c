@@ -4,6 +4,7 @@
 #include "cache/commands.h"
 #include "cache/connection.h"
 #include "cache/inputs.h"
+#include "cache/tag.h"
 #include "cache/templates.h"
 #include "cache/text.h"
 #include "cache/traffic.h"
@@ -132,7 +133,7 @@ static void issue_key(struct issue *issue, const struct lk_command_key *key, uin
     if (!issue->site && (fresh || (!index && issue->sequence % SITE_EVERY == 0)))
         issue->site = lk_site_here();
     if (issue->traffic->sync && !index)
-        lk_self.tag = LK_TAG(LK_OUTCOME_PENDING, item.template_id);
+        lk_tag_issued(item.template_id);
     lk_input_write(key->text.text, key->text.bytes, item.key_hash, issue->time_ns);
     write_record(issue, &item, key);
     await(issue, &item);
@@ -155,7 +156,7 @@ static void issue_keyless(struct issue *issue)
     int64_t database;
     if (issue->traffic->recording) {
         if (issue->traffic->sync)
-            lk_self.tag = LK_TAG(LK_OUTCOME_PENDING, 0);
+            lk_tag_issued(0);
         issue->keys = 0;
         write_record(issue, &item, &none);
     }

@@ -43,22 +43,6 @@ void lk_templates_init(void)
     state = lk_sys_memory_wiped(sizeof *state);
 }
 
-/* The extent at *place, made if there is none yet. Two threads may make it at once: one of the two
- * stays unused. */
-static struct lk_extent *get_extent(struct lk_extent **place, enum lk_extent_kind kind,
-                                    uint32_t granules, uint64_t first_id, uint64_t items)
-{
-    struct lk_extent *extent = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
-    if (extent)
-        return extent;
-    extent = lk_extent_new(granules, first_id, items);
-    if (!extent || !__atomic_compare_exchange_n(place, &none, extent, false, __ATOMIC_ACQ_REL,
-                                                __ATOMIC_ACQUIRE))
-        return none;
-    lk_extent_publish(extent, kind);
-    return extent;
-}
-
 /* ---- Words ---- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -115,16 +99,17 @@ struct lk_template *lk_template_at(uint32_t id)
 {
     if (!state || id >= LK_TEMPLATES_MAX)
         return NULL;
-    struct lk_extent *extent = get_extent(&state->template_extents[id / PER_EXTENT],
-                                          LK_EXTENT_TEMPLATES, 1, id - id % PER_EXTENT, PER_EXTENT);
+    struct lk_extent *extent = lk_extent_at(&state->template_extents[id / PER_EXTENT],
+                                            LK_EXTENT_TEMPLATES, 1, id - id % PER_EXTENT,
+                                            PER_EXTENT, 0);
     return extent ? (struct lk_template *)(extent + 1) + id % PER_EXTENT : NULL;
 }
 
 static void give_sketch(struct lk_template *record, uint32_t id)
 {
     struct lk_extent *extent =
-        get_extent(&state->sketch_extents[id / PER_SKETCHES], LK_EXTENT_SKETCHES, SKETCH_GRANULES,
-                   id - id % PER_SKETCHES, PER_SKETCHES);
+        lk_extent_at(&state->sketch_extents[id / PER_SKETCHES], LK_EXTENT_SKETCHES,
+                     SKETCH_GRANULES, id - id % PER_SKETCHES, PER_SKETCHES, 0);
     if (extent)
         __atomic_store_n(
             &record->sketch_offset,
@@ -203,7 +188,7 @@ void lk_template_used(struct lk_template *record, uint64_t key_hash, uint64_t ti
 
 static struct lk_verb *verb_at(uint32_t id)
 {
-    struct lk_extent *extent = get_extent(&state->verb_extent, LK_EXTENT_VERBS, 1, 0, VERBS);
+    struct lk_extent *extent = lk_extent_at(&state->verb_extent, LK_EXTENT_VERBS, 1, 0, VERBS, 0);
     return extent && id < VERBS ? (struct lk_verb *)(extent + 1) + id : NULL;
 }
 

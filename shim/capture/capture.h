@@ -14,13 +14,18 @@ struct lk_header *lk_capture_header(void);
 char *lk_capture_base(void);
 uint64_t lk_capture_offset(const void *pointer); /* of a pointer into the capture */
 
-/* Nanoseconds since the capture's start. */
+/* Nanoseconds since the capture's start; clock.h has the inline form. */
 uint64_t lk_now(void);
 
 /* A new extent of that many granules, zeroed, its `struct lk_extent` filled but for `kind`; publish
  * it by lk_extent_publish when its contents may be read. NULL: no space (counted). */
 struct lk_extent *lk_extent_new(uint32_t granules, uint64_t first_id, uint64_t items);
 void lk_extent_publish(struct lk_extent *extent, enum lk_extent_kind kind);
+/* The extent that *place points at; made and published, for `owner` (of kinds that have one), if
+ * there is none yet. Two threads may make it at once: one of the two stays unused. NULL: no space. */
+struct lk_extent *lk_extent_at(struct lk_extent **place, enum lk_extent_kind kind,
+                               uint32_t granules, uint64_t first_id, uint64_t items,
+                               uint32_t owner);
 
 /* Reserves a record of `bytes` (the whole record; rounded up to 8) in this thread's part of the
  * ring; head is filled, the rest is whatever was there: fill all of it. NULL: dropped and counted.

@@ -47,11 +47,6 @@ uint64_t lk_capture_offset(const void *pointer)
     return (uint64_t)((const char *)pointer - lk_state->base);
 }
 
-uint64_t lk_now(void)
-{
-    return lk_sys_monotonic_ns() - lk_capture_header()->start_monotonic_ns;
-}
-
 /* DIR/COMMAND.PID.leakey, or DIR/COMMAND.PID.N.leakey from the second on. */
 static bool name_file(unsigned n)
 {
@@ -248,14 +243,27 @@ static void fill_header(struct lk_header *header)
     lk_about_fill(header, lk_state->base);
 }
 
-static void set_state(int fd, const struct stat *about, uint64_t mapped)
+/* Heap events may come by the million, and the tables hold what they add up to: they have a part of
+ * the bound that stays in the processor's cache, or nearly all of it where there are no others. */
+static void set_rings(uint64_t mapped)
 {
     uint64_t most = lk_config.ring_bytes / LK_GRANULE;
     if (most > mapped / LK_GRANULE / 2)
         most = mapped / LK_GRANULE / 2;
     if (most > LK_SEGMENT_SLOTS_MAX)
         most = LK_SEGMENT_SLOTS_MAX;
-    lk_state->segments_max = (uint32_t)most;
+    uint64_t heap = most / 32 > 64 ? most / 32 : most / 4 < 64 ? most / 4 : 64;
+    if (!lk_config.heap)
+        heap = 0;
+    else if (!lk_config.cache)
+        heap = most - 1;
+    lk_state->rings[LK_RING_HEAP].segments_max = (uint32_t)heap;
+    lk_state->rings[LK_RING_RECORDS].segments_max = (uint32_t)(most - heap);
+}
+
+static void set_state(int fd, const struct stat *about, uint64_t mapped)
+{
+    set_rings(mapped);
     lk_state->mapped_bytes = mapped;
     lk_state->device = about->st_dev;
     lk_state->inode = about->st_ino;
@@ -325,7 +333,7 @@ static bool is_empty(const struct lk_header *header)
     uint64_t dropped = 0;
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
         dropped += header->dropped[i];
-    return header->next_sequence == 0 && dropped == 0;
+    return header->next_sequence == 0 && header->next_heap_sequence == 0 && dropped == 0;
 }
 
 static void remove_file(void)
@@ -344,6 +352,8 @@ void lk_capture_end(enum lk_end end, int status)
         return;
     struct lk_header *header = lk_capture_header();
     int kept = errno;
+    if (lk_self.generation == lk_state->generation)
+        lk_thread_settle();
     if (is_empty(header)) {
         remove_file();
         lk_state->removed = 1;

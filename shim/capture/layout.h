@@ -20,11 +20,14 @@
 #include <stdint.h>
 
 #define LK_MAGIC      "leakey\r\n"
-#define LK_VERSION    1u
+#define LK_VERSION    2u
 #define LK_BYTE_ORDER 0x01020304u
 #define LK_GRANULE    65536u /* extents start at, and are sized in, multiples of it */
-#define LK_STRIPES \
-    4u /* copies of a hot counter; a thread adds to (its index mod LK_STRIPES), a reader sums */
+
+/* Heap counters exist once for each lane; a reader adds them up. A thread has a lane of its own
+ * while there are some; all other threads share the first ones. */
+#define LK_LANES        64u
+#define LK_SHARED_LANES 4u
 
 enum lk_flag {
     LK_FLAG_HEAP = 1u << 0,  /* the heap side was recorded */
@@ -50,21 +53,6 @@ enum lk_drop {
     LK_DROP_NOT_READY,  /* while another thread was setting the capture up */
     LK_DROP_REASONS = 8
 };
-
-/* Heap totals of one stripe. Sampled captures hold unbiased estimates: an allocation of s bytes
- * that was sampled at a mean of R bytes adds s/P bytes and 1/P counts, P = 1 - exp(-s/R)
- * (Horvitz-Thompson). Counts are in 1/65536. */
-struct lk_totals {
-    uint64_t allocated_bytes;
-    uint64_t allocated_count_q16;
-    uint64_t freed_bytes;
-    uint64_t freed_count_q16;
-    uint64_t temporary_count_q16; /* freed before the same thread's next allocation */
-    uint64_t samples;             /* allocations recorded */
-    uint64_t sample_frees;        /* of these, freed */
-    double allocated_variance;    /* bytes^2: sum of (s/P)^2 (1-P) */
-};
-static_assert(sizeof(struct lk_totals) == 64, "one cache line");
 
 struct lk_header { /* at offset 0 */
     char magic[8];
@@ -97,26 +85,32 @@ struct lk_header { /* at offset 0 */
     uint64_t used_bytes;        /* extents are handed out below it */
     uint64_t reserved_bytes;    /* file space that is reserved; the file's size */
     uint64_t segments;          /* ring segments that exist */
-    uint64_t next_sequence;     /* the next ring segment's sequence number */
-    uint64_t overwritten_count; /* records in overwritten segments */
+    uint64_t next_sequence;     /* the next SEGMENT's sequence number */
+    uint64_t overwritten_count; /* records in overwritten SEGMENTs */
     uint64_t dropped[LK_DROP_REASONS];
 
     int64_t live_bytes; /* estimate */
     int64_t live_count_q16;
-    uint64_t peak_live_bytes;
+    uint64_t peak_live_bytes; /* within 32 KiB times the number of threads beside one */
     uint64_t peak_ns;
     uint64_t sites, templates, verbs, modules; /* how many exist */
     uint64_t lost_sites;                       /* allocations whose stack found no room (site 0) */
     uint64_t errors;                           /* error replies */
-    uint64_t reserved2[9];
-    struct lk_totals totals[LK_STRIPES];
+    uint32_t peak_number;                      /* how often live_bytes has reached a new peak */
+    uint32_t history_shift;                    /* see struct lk_history */
+    /* How stacks were had: learned by walking, by the unwinder that walking falls back on (and all
+     * others: from the stack cache). And what the checker found, where it was on. */
+    uint64_t stacks_learned, stacks_unwound, stacks_checked, stacks_mismatched;
+    uint64_t next_heap_sequence;     /* as next_sequence, of the ring's HEAP_SEGMENTs */
+    uint64_t overwritten_heap_count; /* as overwritten_count */
+    uint64_t reserved2[2];
 };
 static_assert(offsetof(struct lk_header, sample_bytes) == 40, "layout");
 static_assert(offsetof(struct lk_header, executable_offset) == 96, "layout");
 static_assert(offsetof(struct lk_header, used_bytes) == 144, "layout");
 static_assert(offsetof(struct lk_header, live_bytes) == 248, "layout");
-static_assert(offsetof(struct lk_header, totals) == 400, "layout");
-static_assert(sizeof(struct lk_header) == 656, "layout");
+static_assert(offsetof(struct lk_header, peak_number) == 328, "layout");
+static_assert(sizeof(struct lk_header) == 400, "layout");
 
 /* The file after the first granule is a sequence of extents, each an integral number of granules. A
  * granule that starts with zeros was handed out and never filled: skip one granule. */
@@ -130,6 +124,11 @@ enum lk_extent_kind {
     LK_EXTENT_VERBS = 7,     /* struct lk_verb[] with ids first_id.. */
     LK_EXTENT_SKETCHES = 8,  /* uint8_t[LK_SKETCH_BYTES] each; lk_template points at them */
     LK_EXTENT_TIMELINE = 9,  /* struct lk_bucket[LK_TIMELINE_BUCKETS]; first_id is the level */
+    LK_EXTENT_COUNTS = 10,   /* struct lk_counts[] of the sites with ids first_id..; `thread` is the
+                                lane */
+    LK_EXTENT_HISTORY = 11,  /* struct lk_history[] of the sites with ids first_id.. */
+    LK_EXTENT_BLOCKS = 12,   /* struct lk_block pages; always one granule */
+    LK_EXTENT_HEAP_SEGMENT = 13, /* of the ring: struct lk_heap_event[]; always one granule */
 };
 
 struct lk_extent {      /* the first 64 bytes of every extent */
@@ -137,11 +136,11 @@ struct lk_extent {      /* the first 64 bytes of every extent */
     uint32_t granules;  /* its size */
     uint64_t first_id;  /* id of the first item, where items have ids */
     uint64_t items;     /* capacity in items (MODULES, FRAMES: see there) */
-    uint64_t sequence;  /* SEGMENT: its number in the order of opening, from 0 */
+    uint64_t sequence;  /* either SEGMENT: its number in the order of opening, from 0 */
     uint32_t committed; /* SEGMENT: bytes of complete records after this header; release order */
-    uint32_t records;   /* SEGMENT: how many */
+    uint32_t records;   /* SEGMENT: how many; HEAP_SEGMENT: events, right when nobody holds it */
     uint32_t state;     /* SEGMENT: enum lk_segment_state */
-    uint32_t thread;    /* SEGMENT: index of the thread that holds it */
+    uint32_t thread;    /* SEGMENT: index of the thread that holds it; COUNTS: lane */
     uint64_t reserved[2];
 };
 static_assert(sizeof(struct lk_extent) == 64, "layout");
@@ -170,12 +169,13 @@ enum lk_outcome {
     LK_OUTCOME_PENDING = 6, /* reply not seen yet */
 };
 
-/* A tag ties an allocation or a reply to the thread's latest cache command: outcome << 24 |
+/* A tag ties an allocation or a reply to the thread's latest cache command: outcome << 13 |
  * template id. */
+#define LK_TAG_TEMPLATES 8192u
 #define LK_TAG(outcome, template_id) \
-    ((uint32_t)(outcome) << 24 | ((uint32_t)(template_id)&0xffffffu))
-#define LK_TAG_OUTCOME(tag)  ((tag) >> 24)
-#define LK_TAG_TEMPLATE(tag) ((tag)&0xffffffu)
+    ((uint32_t)(outcome) << 13 | ((uint32_t)(template_id) & (LK_TAG_TEMPLATES - 1)))
+#define LK_TAG_OUTCOME(tag)  ((tag) >> 13)
+#define LK_TAG_TEMPLATE(tag) ((tag) & (LK_TAG_TEMPLATES - 1))
 
 struct lk_live {
     uint64_t key;  /* 0 empty, 1 deleted, 2 being written */
@@ -185,6 +185,23 @@ struct lk_live {
     uint32_t tag;
 };
 static_assert(sizeof(struct lk_live) == 32, "layout");
+
+/* Every-allocation mode keeps its live heap blocks by address instead: a page of 256 entries for
+ * each 4 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin
+ * at a multiple of 16, or has no room in the fields, is in a LIVE extent.) In a BLOCKS extent
+ * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the
+ * pages themselves lie at its multiples of 4 KiB, from 4096 on. */
+#define LK_BLOCK_PAGES        15u
+#define LK_BLOCKS_PER_PAGE    256u
+#define LK_BLOCK_SIZE_BITS    40u
+#define LK_BLOCK_SITE_BITS    22u
+#define LK_BLOCK_TIME_UNIT_NS 1024u
+struct lk_block {
+    uint64_t block; /* 0: none. size | site << 40 | 1 << 62; written last, cleared first */
+    uint64_t past;  /* tag | time in LK_BLOCK_TIME_UNIT_NS << 16 */
+};
+static_assert(sizeof(struct lk_block) == 16, "layout");
+static_assert(4096 * (LK_BLOCK_PAGES + 1) == LK_GRANULE, "the pages fill the extent");
 
 enum lk_site_flag { LK_SITE_CUT = 1u << 0 }; /* the stack was deeper than what was kept */
 
@@ -198,10 +215,49 @@ struct lk_site { /* id 0 is "stack unknown" */
     uint32_t reserved;
     uint64_t first_ns;
     uint64_t reserved1[3];
-    struct lk_totals totals[LK_STRIPES]; /* heap allocations made here */
 };
-static_assert(sizeof(struct lk_site) == 64 + 64 * LK_STRIPES, "layout");
+static_assert(sizeof(struct lk_site) == 64, "layout");
 #define LK_SITE_FRAMES_MAX 192u
+
+/* What one lane's threads allocated at one site, and freed of what was allocated there. All lanes
+ * and sites, 0 among them, make up the heap's totals. Sampled captures hold unbiased estimates: an
+ * allocation of s bytes that was sampled at a mean of R bytes adds s/P bytes and 1/P counts, P = 1 -
+ * exp(-s/R) (Horvitz-Thompson). Counts are in 1/65536. */
+struct lk_counts {
+    uint64_t allocated_bytes;
+    uint64_t allocated_count_q16;
+    uint64_t freed_bytes;
+    uint64_t freed_count_q16;
+    uint64_t temporary_count_q16; /* freed before the same thread's next allocation */
+    int64_t peak_bytes;   /* allocated - freed when the heap's peak number `peak_number` was reached;
+                             where that is not the header's peak_number, nothing changed since: the
+                             difference now */
+    uint32_t peak_number;
+    uint32_t window; /* the latest window of the history in which something was counted here */
+    uint64_t reserved;
+    /* Sampled captures alone: */
+    double allocated_variance; /* bytes^2: sum of (s/P)^2 (1-P) */
+    uint64_t samples;          /* allocations recorded */
+    uint64_t sample_frees;     /* of these, freed */
+    uint64_t reserved1[5];
+};
+static_assert(offsetof(struct lk_counts, allocated_variance) == 64, "a cache line each");
+static_assert(sizeof(struct lk_counts) == 128, "layout");
+
+/* A site's live bytes over the whole run: at the end of each of LK_HISTORY_WINDOWS windows of
+ * LK_HISTORY_NS(shift) that is before `last`; since then they are what they are now. When the run
+ * outgrows the windows, their width doubles and pairs become one; a site's history does so when
+ * something is counted there, so its shift may be lower than the header's. */
+#define LK_HISTORY_WINDOWS   30u
+#define LK_HISTORY_NS(shift) (4194304ull << (shift))
+struct lk_history {
+    uint32_t lock; /* means nothing in a file */
+    uint32_t shift;
+    uint32_t last; /* the window that is still open */
+    uint32_t reserved;
+    int64_t live_bytes[LK_HISTORY_WINDOWS];
+};
+static_assert(sizeof(struct lk_history) == 256, "layout");
 
 struct lk_module {
     uint32_t bytes; /* of this entry, a multiple of 8; 0 ends the extent */
@@ -238,7 +294,8 @@ struct lk_template { /* id 0 is "no room for more templates" */
     uint64_t no_ttl_writes;
     uint64_t first_ns, last_ns;
     uint64_t replies_live; /* replies of this template's commands that nobody has freed */
-    uint64_t reserved[7];
+    uint64_t allocated_bytes[3]; /* by the heap while the latest command was a hit, miss, write */
+    uint64_t reserved[4];
     uint32_t latency[LK_HISTOGRAM_BUCKETS]; /* issue to reply, of reads and writes */
     char text[LK_TEMPLATE_TEXT];            /* not terminated; see shim/text/template.h */
 };
@@ -265,18 +322,35 @@ struct lk_bucket {
 };
 static_assert(sizeof(struct lk_bucket) == 32, "layout");
 
-/* ---- Records: the ring's events, in order of time within a segment ---- */
+/* ---- The ring's events, in order of time within a segment ---- */
 
 enum lk_record_type {
     LK_RECORD_THREAD = 1,
-    LK_RECORD_ALLOC = 2,
-    LK_RECORD_FREE = 3,
     LK_RECORD_COMMAND = 4,
     LK_RECORD_REPLY = 5,
     LK_RECORD_INPUT = 6,
     LK_RECORD_CONNECT = 7,
     LK_RECORD_DISCONNECT = 8,
 };
+
+/* Heap events, in segments of their own so that they never displace the cache's: every allocation
+ * and free, or those that were sampled. What an event says is in its low 3 bits; a free repeats what
+ * its allocation said. */
+enum lk_heap_event_type {
+    LK_HEAP_MARK = 0, /* event >> 3: the thread; place: the time in ns. Later times count from it */
+    LK_HEAP_ALLOC = 1,
+    LK_HEAP_FREE = 2,
+    LK_HEAP_REALLOC_FREE = 3, /* followed by the REALLOC_ALLOC of the same realloc */
+    LK_HEAP_REALLOC_ALLOC = 4,
+};
+#define LK_HEAP_SIZE_BITS    39u /* a larger size is stored as the largest */
+#define LK_HEAP_TIME_BITS    19u
+#define LK_HEAP_TIME_UNIT_NS 64u
+struct lk_heap_event {
+    uint64_t event; /* type | size << 3 | site << 42 */
+    uint64_t place; /* time since the mark in LK_HEAP_TIME_UNIT_NS | address / 8 << 19 */
+};
+static_assert(sizeof(struct lk_heap_event) == 16, "layout");
 
 struct lk_record { /* the first 16 bytes of every record */
     uint16_t type;
@@ -292,19 +366,6 @@ struct lk_record_thread { /* opens a thread's stretch of a segment */
     uint32_t tid;
 };
 static_assert(sizeof(struct lk_record_thread) == 24, "layout");
-
-enum lk_alloc_flag { LK_ALLOC_REALLOC = 1u << 0 }; /* an ALLOC and FREE pair that is one realloc */
-
-struct lk_record_alloc { /* ALLOC and FREE; FREE repeats what ALLOC said */
-    struct lk_record head;
-    uint64_t address;
-    uint64_t size; /* requested bytes */
-    uint32_t site; /* of the allocation */
-    uint32_t tag;
-    uint32_t flags;
-    uint32_t reserved;
-};
-static_assert(sizeof(struct lk_record_alloc) == 48, "layout");
 
 enum lk_command_flag {
     LK_COMMAND_READ = 1u << 0,  /* asks for the key's value */

@@ -1,14 +1,24 @@
 /*
- * Extents of the capture, and the ring: segments that threads hold one at a time. Nothing here
- * waits; a segment that is full is sealed, and once the bound is reached the oldest sealed one is
- * taken again.
+ * Extents of the capture, and the ring: segments that threads hold one at a time, of each kind one.
+ * Nothing here waits; a segment that is full is sealed, and once the bound is reached the oldest
+ * sealed one of its kind is taken again.
  */
+#include <errno.h>
 #include <string.h>
 
+#include "capture/heap_events.h"
 #include "capture/state.h"
 #include "thread.h"
 
 /* ---- Extents ---- */
+
+static bool reserve(uint64_t end)
+{
+    int kept = errno;
+    bool done = lk_capture_reserve(end);
+    errno = kept;
+    return done;
+}
 
 static struct lk_extent *take_granules(uint32_t granules)
 {
@@ -19,7 +29,7 @@ static struct lk_extent *take_granules(uint32_t granules)
         if (start + bytes > lk_state->mapped_bytes)
             return NULL;
         if (start + bytes > __atomic_load_n(&header->reserved_bytes, __ATOMIC_ACQUIRE) &&
-            !lk_capture_reserve(start + bytes))
+            !reserve(start + bytes))
             return NULL;
     } while (!__atomic_compare_exchange_n(&header->used_bytes, &start, start + bytes, false,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
@@ -44,12 +54,35 @@ void lk_extent_publish(struct lk_extent *extent, enum lk_extent_kind kind)
     __atomic_store_n(&extent->kind, (uint32_t)kind, __ATOMIC_RELEASE);
 }
 
-/* ---- The ring ---- */
+struct lk_extent *lk_extent_at(struct lk_extent **place, enum lk_extent_kind kind,
+                               uint32_t granules, uint64_t first_id, uint64_t items,
+                               uint32_t owner)
+{
+    struct lk_extent *extent = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
+    if (extent)
+        return extent;
+    extent = lk_extent_new(granules, first_id, items);
+    if (!extent)
+        return NULL;
+    extent->thread = owner;
+    if (!__atomic_compare_exchange_n(place, &none, extent, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return none;
+    lk_extent_publish(extent, kind);
+    return extent;
+}
 
-static struct lk_extent *unpark(void)
+/* ---- Segments of either kind ---- */
+
+static enum lk_extent_kind segment_kind(enum lk_ring_kind kind)
+{
+    return kind == LK_RING_HEAP ? LK_EXTENT_HEAP_SEGMENT : LK_EXTENT_SEGMENT;
+}
+
+static struct lk_extent *unpark(struct lk_ring *ring)
 {
     for (size_t i = 0; i < LK_PARKED; i++) {
-        struct lk_extent **place = &lk_state->parked[i];
+        struct lk_extent **place = &ring->parked[i];
         if (__atomic_load_n(place, __ATOMIC_RELAXED)) {
             struct lk_extent *segment = __atomic_exchange_n(place, NULL, __ATOMIC_ACQUIRE);
             if (segment)
@@ -64,43 +97,59 @@ static void seal(struct lk_extent *segment)
     __atomic_store_n(&segment->state, LK_SEGMENT_SEALED, __ATOMIC_RELEASE);
 }
 
-static void open_segment(struct lk_extent *segment)
+static void park(struct lk_ring *ring, struct lk_extent *segment)
+{
+    __atomic_store_n(&segment->state, LK_SEGMENT_PARKED, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < LK_PARKED; i++) {
+        struct lk_extent *empty = NULL;
+        if (__atomic_compare_exchange_n(&ring->parked[i], &empty, segment, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
+    seal(segment);
+}
+
+static void open_segment(struct lk_extent *segment, enum lk_ring_kind kind)
 {
     struct lk_header *header = lk_capture_header();
-    segment->sequence = __atomic_fetch_add(&header->next_sequence, 1, __ATOMIC_RELAXED);
+    uint64_t *next = kind == LK_RING_HEAP ? &header->next_heap_sequence : &header->next_sequence;
+    segment->sequence = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
     segment->records = 0;
     __atomic_store_n(&segment->committed, 0, __ATOMIC_RELEASE);
 }
 
 /* A segment that never was, while the bound allows. */
-static struct lk_extent *new_segment(void)
+static struct lk_extent *new_segment(enum lk_ring_kind kind)
 {
-    uint32_t slot = __atomic_load_n(&lk_state->segments, __ATOMIC_RELAXED);
+    struct lk_ring *ring = &lk_state->rings[kind];
+    uint32_t slot = __atomic_load_n(&ring->segments, __ATOMIC_RELAXED);
     do
-        if (slot >= __atomic_load_n(&lk_state->segments_max, __ATOMIC_RELAXED))
+        if (slot >= __atomic_load_n(&ring->segments_max, __ATOMIC_RELAXED))
             return NULL;
-    while (!__atomic_compare_exchange_n(&lk_state->segments, &slot, slot + 1, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    while (!__atomic_compare_exchange_n(&ring->segments, &slot, slot + 1, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED));
     struct lk_extent *segment = take_granules(1);
     if (!segment)
         return NULL; /* its slot stays empty; recycling passes it by */
     segment->granules = 1;
     segment->state = LK_SEGMENT_OPEN;
-    open_segment(segment);
+    open_segment(segment, kind);
     lk_add(&lk_capture_header()->segments, 1);
-    lk_extent_publish(segment, LK_EXTENT_SEGMENT);
-    __atomic_store_n(&lk_state->slots[slot], (uint32_t)(lk_capture_offset(segment) / LK_GRANULE),
+    lk_extent_publish(segment, segment_kind(kind));
+    __atomic_store_n(&ring->slots[slot], (uint32_t)(lk_capture_offset(segment) / LK_GRANULE),
                      __ATOMIC_RELEASE);
     return segment;
 }
 
 /* The oldest sealed segment, or nearly: slots are walked round and round. */
-static struct lk_extent *recycle_segment(void)
+static struct lk_extent *recycle_segment(enum lk_ring_kind kind)
 {
-    uint32_t count = __atomic_load_n(&lk_state->segments, __ATOMIC_ACQUIRE);
+    struct lk_header *header = lk_capture_header();
+    struct lk_ring *ring = &lk_state->rings[kind];
+    uint32_t count = __atomic_load_n(&ring->segments, __ATOMIC_ACQUIRE);
     for (uint32_t tries = 0; tries < count; tries++) {
-        uint64_t turn = __atomic_fetch_add(&lk_state->turn, 1, __ATOMIC_RELAXED);
-        uint32_t granule = __atomic_load_n(&lk_state->slots[turn % count], __ATOMIC_ACQUIRE);
+        uint64_t turn = __atomic_fetch_add(&ring->turn, 1, __ATOMIC_RELAXED);
+        uint32_t granule = __atomic_load_n(&ring->slots[turn % count], __ATOMIC_ACQUIRE);
         if (!granule)
             continue;
         struct lk_extent *segment =
@@ -109,12 +158,36 @@ static struct lk_extent *recycle_segment(void)
         if (!__atomic_compare_exchange_n(&segment->state, &sealed, LK_SEGMENT_OPEN, false,
                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             continue;
-        lk_add(&lk_capture_header()->overwritten_count, segment->records);
-        open_segment(segment);
+        lk_add(kind == LK_RING_HEAP ? &header->overwritten_heap_count : &header->overwritten_count,
+               segment->records);
+        open_segment(segment, kind);
         return segment;
     }
     return NULL;
 }
+
+/* A segment for this thread with room for `bytes`; NULL: there is none to be had. */
+static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t time_ns)
+{
+    struct lk_ring *ring = &lk_state->rings[kind];
+    struct lk_extent *segment = unpark(ring);
+    if (segment && segment->committed + bytes > LK_SEGMENT_ROOM) {
+        seal(segment);
+        segment = NULL;
+    }
+    if (!segment)
+        segment = new_segment(kind);
+    if (!segment)
+        segment = recycle_segment(kind);
+    if (!segment)
+        return NULL;
+    segment->thread = lk_self.index;
+    __atomic_store_n(&segment->state, LK_SEGMENT_OPEN, __ATOMIC_RELAXED);
+    __atomic_store_n(&lk_capture_header()->last_ns, time_ns, __ATOMIC_RELAXED);
+    return segment;
+}
+
+/* ---- Records ---- */
 
 static void put_thread_record(struct lk_thread *t, uint64_t time_ns)
 {
@@ -131,25 +204,13 @@ static void put_thread_record(struct lk_thread *t, uint64_t time_ns)
 }
 
 /* Gives the thread a segment with room for `bytes` more than its own opening record. */
-static bool acquire(struct lk_thread *t, size_t bytes, uint64_t time_ns)
+static bool begin_segment(struct lk_thread *t, size_t bytes, uint64_t time_ns)
 {
-    struct lk_extent *segment = unpark();
-    if (segment && segment->committed + sizeof(struct lk_record_thread) + bytes > LK_SEGMENT_ROOM) {
-        seal(segment);
-        segment = NULL;
-    }
-    if (!segment)
-        segment = new_segment();
-    if (!segment)
-        segment = recycle_segment();
-    if (!segment)
+    t->segment = acquire(LK_RING_RECORDS, sizeof(struct lk_record_thread) + bytes, time_ns);
+    if (!t->segment)
         return false;
-    segment->thread = t->index;
-    __atomic_store_n(&segment->state, LK_SEGMENT_OPEN, __ATOMIC_RELAXED);
-    t->segment = segment;
-    t->position = segment->committed;
+    t->position = t->segment->committed;
     put_thread_record(t, time_ns);
-    __atomic_store_n(&lk_capture_header()->last_ns, time_ns, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -165,7 +226,7 @@ void *lk_record_begin(enum lk_record_type type, size_t bytes, uint64_t time_ns)
         seal(t->segment);
         t->segment = NULL;
     }
-    if (!t->segment && !acquire(t, bytes, time_ns)) {
+    if (!t->segment && !begin_segment(t, bytes, time_ns)) {
         lk_drop(LK_DROP_NO_SEGMENT);
         return NULL;
     }
@@ -185,19 +246,48 @@ void lk_record_end(void)
     __atomic_store_n(&segment->committed, lk_self.position, __ATOMIC_RELEASE);
 }
 
+/* ---- Heap events ---- */
+
+/* What the segment holds beside marks is known for certain only when nobody writes to it. */
+static void heap_close(struct lk_thread *t)
+{
+    uint32_t events = (t->heap_position - t->heap_opened) / (uint32_t)sizeof(struct lk_heap_event);
+    t->heap_segment->records += events - t->heap_marks;
+}
+
+bool lk_heap_mark_put(struct lk_thread *t, uint64_t time_ns)
+{
+    if (t->heap_segment && t->heap_position + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM) {
+        heap_close(t);
+        seal(t->heap_segment);
+        t->heap_segment = NULL;
+    }
+    if (!t->heap_segment) {
+        t->heap_segment = acquire(LK_RING_HEAP, 2 * sizeof(struct lk_heap_event), time_ns);
+        if (!t->heap_segment) {
+            t->heap_position = LK_SEGMENT_ROOM; /* so that the next event comes here, too */
+            lk_drop(LK_DROP_NO_SEGMENT);
+            return false;
+        }
+        t->heap_position = t->heap_opened = t->heap_segment->committed;
+        t->heap_marks = 0;
+    }
+    lk_heap_commit(t, LK_HEAP_MARK | (uint64_t)t->index << 3, time_ns);
+    t->heap_marks++;
+    t->heap_mark_ns = time_ns;
+    return true;
+}
+
 void lk_ring_park(void)
 {
     struct lk_thread *t = &lk_self;
-    struct lk_extent *segment = t->segment;
+    if (t->segment)
+        park(&lk_state->rings[LK_RING_RECORDS], t->segment);
     t->segment = NULL;
-    if (!segment)
-        return;
-    __atomic_store_n(&segment->state, LK_SEGMENT_PARKED, __ATOMIC_RELAXED);
-    for (size_t i = 0; i < LK_PARKED; i++) {
-        struct lk_extent *empty = NULL;
-        if (__atomic_compare_exchange_n(&lk_state->parked[i], &empty, segment, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-            return;
+    if (t->heap_segment) {
+        heap_close(t);
+        park(&lk_state->rings[LK_RING_HEAP], t->heap_segment);
     }
-    seal(segment);
+    t->heap_segment = NULL;
+    t->heap_position = LK_SEGMENT_ROOM;
 }

@@ -18,6 +18,16 @@ enum lk_phase {
 #define LK_PARKED            64u
 #define LK_SEGMENT_SLOTS_MAX 65536u /* a ring of 4 GiB */
 
+/* The ring's segments of one kind: records, most of them of the cache, or heap events. */
+enum lk_ring_kind { LK_RING_RECORDS, LK_RING_HEAP, LK_RINGS };
+struct lk_ring {
+    uint64_t turn;     /* where recycling looks next */
+    uint32_t segments; /* slots in use; may pass segments_max while racing */
+    uint32_t segments_max;
+    struct lk_extent *parked[LK_PARKED];
+    uint32_t slots[LK_SEGMENT_SLOTS_MAX]; /* granule number of each segment */
+};
+
 struct lk_state {
     uint32_t phase; /* enum lk_phase */
     uint32_t pid;
@@ -31,14 +41,16 @@ struct lk_state {
     uint32_t removed;   /* the file was empty at the end and is gone */
     uint32_t epoch;     /* how often dlclose unloaded something */
     uint64_t not_ready; /* events lost while it was being opened */
-    uint64_t turn;      /* where recycling looks next */
-    uint32_t segments;  /* slots in use; may pass segments_max while racing */
-    uint32_t segments_max;
-    struct lk_extent *parked[LK_PARKED];
-    uint32_t slots[LK_SEGMENT_SLOTS_MAX]; /* granule number of each ring segment */
+    struct lk_ring rings[LK_RINGS];
 };
 
 extern struct lk_state *lk_state __attribute__((visibility("hidden"))); /* NULL before lk_init */
+
+/* lk_capture_header for hot paths. */
+static inline struct lk_header *lk_state_header(void)
+{
+    return (struct lk_header *)(void *)lk_state->base;
+}
 
 /* Opens the capture if it can: true when it is open. Between an increment of lk_self.depth and its
  * decrement. */
@@ -51,7 +63,7 @@ bool lk_capture_reserve(uint64_t end);
 void lk_capture_end(enum lk_end end, int status);
 void lk_capture_unend(void); /* the exec failed after all */
 
-/* Gives this thread's segment to the next thread that wants one. */
+/* Gives this thread's segments to the next threads that want one. */
 void lk_ring_park(void);
 
 #endif

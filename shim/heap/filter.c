@@ -1,9 +1,8 @@
 /* The counting filter in front of the live table. */
 #include "heap/filter.h"
 
-#include <string.h>
-
 uint8_t lk_filter[1u << LK_FILTER_BITS];
+uint64_t lk_filter_mask = (1u << LK_FILTER_BITS) - 1;
 
 static void change(const void *pointer, int by)
 {
@@ -28,5 +27,6 @@ void lk_filter_remove(const void *pointer)
 
 void lk_filter_fill(void)
 {
-    memset(lk_filter, UINT8_MAX, sizeof lk_filter);
+    lk_filter[0] = UINT8_MAX;
+    lk_filter_mask = 0;
 }

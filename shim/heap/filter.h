@@ -11,12 +11,14 @@
 #define LK_FILTER_BITS 15u
 
 extern uint8_t lk_filter[1u << LK_FILTER_BITS] __attribute__((visibility("hidden")));
+extern uint64_t lk_filter_mask __attribute__((visibility("hidden"))); /* of the index */
 
 static inline uint8_t *lk_filter_at(const void *pointer)
 {
     /* The product's top bits depend on all of the address's: neighbours and strides spread. */
-    return &lk_filter[((uint64_t)(uintptr_t)pointer * 0x9e3779b97f4a7c15u) >>
-                      (64 - LK_FILTER_BITS)];
+    return &lk_filter[(((uint64_t)(uintptr_t)pointer * 0x9e3779b97f4a7c15u) >>
+                       (64 - LK_FILTER_BITS)) &
+                      lk_filter_mask];
 }
 
 static inline bool lk_filter_may_hold(const void *pointer)
@@ -26,6 +28,8 @@ static inline bool lk_filter_may_hold(const void *pointer)
 
 void lk_filter_add(const void *pointer);
 void lk_filter_remove(const void *pointer);
-void lk_filter_fill(void); /* every address may be held, for good: for every-allocation mode */
+/* Every address may be held, for good: for every-allocation mode. One counter stands for all, so
+ * that the others take no room in the processor's cache. */
+void lk_filter_fill(void);
 
 #endif

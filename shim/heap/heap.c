@@ -1,12 +1,14 @@
-/* What is sampled: into the live table, the site's and the process's totals, the timeline, the
- * ring. */
+/* When something is recorded; and what is sampled: into the live table, the site's and the
+ * process's totals, the timeline, the ring. */
 #include "heap/heap.h"
 
-#include "capture/state.h"
+#include "capture/heap_events.h"
+#include "clock.h"
+#include "config.h"
+#include "heap/counts.h"
+#include "heap/every.h"
 #include "heap/filter.h"
 #include "heap/live.h"
-#include "heap/sampling.h"
-#include "heap/timeline.h"
 #include "init.h"
 #include "stack/site.h"
 #include "sys.h"
@@ -15,11 +17,13 @@
 #define LATER (1u << 26)       /* bytes until we look again whether recording goes on */
 
 static uint64_t process_random;
+bool lk_heap_every;
 
 void lk_heap_init(void)
 {
     process_random = lk_sys_random() | 1;
-    if (lk_config.sample_bytes <= 1)
+    lk_heap_every = lk_config.sample_bytes <= 1;
+    if (lk_heap_every)
         lk_filter_fill();
 }
 
@@ -27,7 +31,7 @@ void lk_heap_init(void)
  * the point of a gap G when G < s, that is, when floor(G) + 1 <= s. */
 static uint64_t next_gap(struct lk_thread *t)
 {
-    if (lk_config.sample_bytes <= 1)
+    if (lk_heap_every)
         return 0;
     return lk_sampling_gap(lk_sampling_random(&t->random), lk_config.sample_bytes) + 1;
 }
@@ -43,110 +47,91 @@ static bool begin_thread(struct lk_thread *t, uint64_t size)
     return lk_heap_due(size);
 }
 
-static void add_variance(double *sum, double more)
-{
-    double old, wanted;
-    __atomic_load(sum, &old, __ATOMIC_RELAXED);
-    do
-        wanted = old + more;
-    while (
-        !__atomic_compare_exchange(sum, &old, &wanted, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-}
+/* ---- Samples ---- */
 
-static void count_allocation(struct lk_totals *totals, const struct lk_weight *weight)
+static void sampled_freed(const void *pointer, const struct lk_live *entry, bool moved)
 {
-    lk_add(&totals->allocated_bytes, weight->bytes);
-    lk_add(&totals->allocated_count_q16, weight->count_q16);
-    lk_add(&totals->samples, 1);
-    if (weight->variance > 0)
-        add_variance(&totals->allocated_variance, weight->variance);
-}
-
-static void count_free(struct lk_totals *totals, const struct lk_weight *weight, bool temporary)
-{
-    lk_add(&totals->freed_bytes, weight->bytes);
-    lk_add(&totals->freed_count_q16, weight->count_q16);
-    lk_add(&totals->sample_frees, 1);
-    if (temporary)
-        lk_add(&totals->temporary_count_q16, weight->count_q16);
-}
-
-static struct lk_totals *stripe(struct lk_totals *totals)
-{
-    return &totals[lk_self.index % LK_STRIPES];
-}
-
-static uint64_t grow_live(struct lk_header *header, const struct lk_weight *weight, uint64_t now)
-{
-    int64_t live =
-        __atomic_add_fetch(&header->live_bytes, (int64_t)weight->bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&header->live_count_q16, (int64_t)weight->count_q16, __ATOMIC_RELAXED);
-    uint64_t peak = __atomic_load_n(&header->peak_live_bytes, __ATOMIC_RELAXED);
-    while (live > 0 && (uint64_t)live > peak)
-        if (__atomic_compare_exchange_n(&header->peak_live_bytes, &peak, (uint64_t)live, true,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-            __atomic_store_n(&header->peak_ns, now, __ATOMIC_RELAXED);
-            break;
-        }
-    return live > 0 ? (uint64_t)live : 0;
-}
-
-static void put_record(enum lk_record_type type, const void *pointer, const struct lk_live *entry,
-                       uint64_t now, uint32_t flags)
-{
-    struct lk_record_alloc *record = lk_record_begin(type, sizeof *record, now);
-    if (!record)
-        return;
-    record->address = (uint64_t)(uintptr_t)pointer;
-    record->size = entry->size;
-    record->site = entry->site;
-    record->tag = entry->tag;
-    record->flags = flags;
-    record->reserved = 0;
-    lk_record_end();
-}
-
-static void account_free(const void *pointer, const struct lk_live *entry, uint32_t flags)
-{
-    struct lk_header *header = lk_capture_header();
-    struct lk_weight weight = lk_sampling_weight(entry->size, lk_config.sample_bytes);
-    struct lk_site *site = lk_site_at(entry->site);
-    uint64_t now = lk_now();
-    /* Nothing was allocated in between: the count to the next sample has not moved. */
-    bool temporary = lk_self.last_sampled == (uint64_t)(uintptr_t)pointer &&
-                     lk_self.last_remaining == lk_self.remaining && !(flags & LK_ALLOC_REALLOC);
-    count_free(stripe(header->totals), &weight, temporary);
-    if (site)
-        count_free(stripe(site->totals), &weight, temporary);
-    int64_t live = __atomic_sub_fetch(&header->live_bytes, (int64_t)weight.bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&header->live_count_q16, (int64_t)weight.count_q16, __ATOMIC_RELAXED);
-    lk_timeline_update(now, live > 0 ? (uint64_t)live : 0, 0);
-    put_record(LK_RECORD_FREE, pointer, entry, now, flags);
-}
-
-static void account_allocation(const void *pointer, uint64_t size, uint32_t flags)
-{
-    struct lk_header *header = lk_capture_header();
     struct lk_thread *t = &lk_self;
-    struct lk_live stale, entry = {.size = size, .tag = t->tag};
-    uint64_t now = lk_now();
-    entry.site = lk_site_here();
-    if (!lk_live_insert(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, size, now, entry.site,
-                        entry.tag, &stale))
+    struct lk_weight weight = lk_sampling_weight(entry->size, lk_config.sample_bytes);
+    struct lk_counts *counts = lk_counts_mine(t, entry->site);
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    /* Nothing was allocated in between: the count to the next sample has not moved. */
+    bool temporary =
+        t->last_allocated == ~address && t->last_remaining == t->remaining && !moved;
+    if (!counts)
         return; /* counted as dropped */
-    if (stale.key)
-        account_free(pointer, &stale, 0); /* it was freed where we could not see it */
+    lk_counts_freed(t, counts, entry->site, weight.bytes, weight.count_q16, temporary, now);
+    lk_count(t, &counts->sample_frees, 1);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_FREE : LK_HEAP_FREE, address, entry->size,
+                      entry->site, now);
+}
+
+/* Puts the block among what is live. */
+static bool enter_sample(uint64_t address, uint64_t size, uint32_t site, uint64_t born)
+{
+    const void *pointer = (const void *)(uintptr_t)address;
+    struct lk_live stale = {.key = 0};
+    bool may_be_there = lk_filter_may_hold(pointer);
+    if (may_be_there && lk_live_remove(LK_LIVE_HEAP, address, &stale))
+        sampled_freed(pointer, &stale, false); /* it was freed where we could not see it */
     else
         lk_filter_add(pointer);
+    return lk_live_add(LK_LIVE_HEAP, address, size, born, site, lk_self.tag);
+}
+
+static void sampled_allocated(const void *pointer, uint64_t size, const struct lk_live *moved,
+                              const struct lk_caller *from)
+{
+    struct lk_thread *t = &lk_self;
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    uint64_t born = moved && moved->key ? moved->time_ns : now;
+    struct lk_stack *stack = lk_stack_from(from);
     struct lk_weight weight = lk_sampling_weight(size, lk_config.sample_bytes);
-    struct lk_site *site = lk_site_at(entry.site);
-    count_allocation(stripe(header->totals), &weight);
-    if (site)
-        count_allocation(stripe(site->totals), &weight);
-    lk_timeline_update(now, grow_live(header, &weight, now), weight.bytes);
+    if (!stack->counts)
+        stack->counts = lk_counts_mine(t, stack->site);
+    if (!stack->counts || !enter_sample(address, size, stack->site, born))
+        return; /* counted as dropped */
+    lk_counts_allocated(t, stack->counts, stack->site, weight.bytes, weight.count_q16, now);
+    lk_counts_sampled(t, stack->counts, weight.variance);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, stack->site,
+                      now);
     if (LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->pending_count < LK_PENDING_TAGS)
-        t->pending[t->pending_count++] = (uint64_t)(uintptr_t)pointer;
-    put_record(LK_RECORD_ALLOC, pointer, &entry, now, flags);
+        t->pending[t->pending_count++] = ~address;
+}
+
+static bool sampled_forget(const void *pointer, struct lk_live *entry)
+{
+    bool found = lk_live_remove(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry);
+    if (found)
+        lk_filter_remove(pointer);
+    return found;
+}
+
+static void sampled_restore(const void *pointer, const struct lk_live *entry)
+{
+    if (lk_live_insert(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry->size, entry->time_ns,
+                       entry->site, entry->tag, NULL))
+        lk_filter_add(pointer);
+}
+
+/* ---- Whether to record ---- */
+
+/* lk_enter for the hot paths: nothing in every.c touches errno. */
+static inline bool enter_swiftly(struct lk_thread *t)
+{
+    const struct lk_state *state = lk_state;
+    if (t->depth || !state || t->generation == 0 || t->generation != state->generation || t->late ||
+        __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED)
+        return false;
+    t->depth = LK_RECORDING;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return true;
+}
+
+static inline void leave_swiftly(struct lk_thread *t)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    t->depth = 0;
 }
 
 /* Whether, as things stand, a sample could be recorded at all; if not, how soon to ask again is
@@ -164,21 +149,62 @@ static bool may_sample(struct lk_thread *t)
     return false;
 }
 
-void lk_heap_allocated(void *pointer, uint64_t size, uint32_t flags)
+static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t size,
+                                                       const struct lk_live *moved,
+                                                       const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
+    if (t->depth && lk_heap_every)
+        lk_nested();
     if (t->depth || !pointer || !may_sample(t))
         return;
     if (t->random == 0 && !begin_thread(t, size))
         return;
     bool entered = lk_enter();
     if (entered)
-        account_allocation(pointer, size, flags);
+        (lk_heap_every ? lk_every_allocated : sampled_allocated)(pointer, size, moved, from);
     t->remaining = next_gap(t);
     if (entered) {
-        t->last_sampled = (uint64_t)(uintptr_t)pointer;
+        t->last_allocated = moved ? 0 : ~(uint64_t)(uintptr_t)pointer;
         t->last_remaining = t->remaining;
         lk_leave();
+    }
+}
+
+void lk_heap_allocated(void *pointer, uint64_t size, const struct lk_live *moved,
+                       const struct lk_caller *from)
+{
+    struct lk_thread *t = &lk_self;
+    if (lk_heap_every && pointer && enter_swiftly(t)) {
+        lk_every_allocated(pointer, size, moved, from);
+        leave_swiftly(t);
+    } else {
+        allocated_slowly(pointer, size, moved, from);
+    }
+}
+
+static __attribute__((noinline)) void free_slowly(const void *pointer)
+{
+    struct lk_live entry;
+    if (lk_self.depth && lk_heap_every)
+        lk_nested();
+    if (!lk_enter_existing())
+        return;
+    if (lk_heap_every)
+        lk_every_free(pointer);
+    else if (sampled_forget(pointer, &entry))
+        sampled_freed(pointer, &entry, false);
+    lk_leave();
+}
+
+void lk_heap_free(const void *pointer)
+{
+    struct lk_thread *t = &lk_self;
+    if (lk_heap_every && enter_swiftly(t)) {
+        lk_every_free(pointer);
+        leave_swiftly(t);
+    } else {
+        free_slowly(pointer);
     }
 }
 
@@ -186,9 +212,7 @@ bool lk_heap_forget(const void *pointer, struct lk_live *entry)
 {
     if (!lk_enter_existing())
         return false;
-    bool found = lk_live_remove(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry);
-    if (found)
-        lk_filter_remove(pointer);
+    bool found = (lk_heap_every ? lk_every_forget : sampled_forget)(pointer, entry);
     lk_leave();
     return found;
 }
@@ -197,16 +221,22 @@ void lk_heap_restore(const void *pointer, const struct lk_live *entry)
 {
     if (!lk_enter_existing())
         return;
-    if (lk_live_insert(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry->size, entry->time_ns,
-                       entry->site, entry->tag, NULL))
-        lk_filter_add(pointer);
+    (lk_heap_every ? lk_every_restore : sampled_restore)(pointer, entry);
     lk_leave();
 }
 
-void lk_heap_freed(const void *pointer, const struct lk_live *entry, uint32_t flags)
+void lk_heap_freed(const void *pointer, const struct lk_live *entry, bool moved)
 {
     if (!lk_enter_existing())
         return;
-    account_free(pointer, entry, flags);
+    (lk_heap_every ? lk_every_freed : sampled_freed)(pointer, entry, moved);
     lk_leave();
+}
+
+void lk_heap_retag(uint64_t address, uint32_t tag)
+{
+    if (lk_heap_every)
+        lk_every_retag(address, tag);
+    else
+        lk_live_retag(LK_LIVE_HEAP, address, tag);
 }

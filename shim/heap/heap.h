@@ -1,4 +1,6 @@
-/* Accounting of the allocations that are sampled. The wrappers call it on their slow paths alone.
+/*
+ * Accounting of the allocations that are recorded: all of them, or those that are sampled. The
+ * wrappers call it on their slow paths alone.
  */
 #ifndef LK_HEAP_HEAP_H
 #define LK_HEAP_HEAP_H
@@ -7,7 +9,7 @@
 #include <stdint.h>
 
 #include "capture/layout.h"
-#include "config.h"
+#include "stack/walk.h"
 #include "thread.h"
 
 /* Counts size bytes towards the thread's next sample: true when it is due, and then nothing was
@@ -21,15 +23,27 @@ static inline bool lk_heap_due(uint64_t size)
     return false;
 }
 
-/* The allocation at which a sample was due: decides, and records it. `pointer` may be NULL (it
- * failed). */
-void lk_heap_allocated(void *pointer, uint64_t size, uint32_t flags);
+/* Whether that mode is on: then every block that is freed is looked for. */
+extern bool lk_heap_every __attribute__((visibility("hidden")));
 
-/* Takes the block out of the live table before the original frees it. True: it was there. */
+/* The allocation at which a sample was due: decides, and records it. `pointer` may be NULL (it
+ * failed). `moved`: it is what a realloc made of another block, and goes on as that one: it is as
+ * old (NULL: it is a new block; key 0: the other one was not recorded). */
+void lk_heap_allocated(void *pointer, uint64_t size, const struct lk_live *moved,
+                       const struct lk_caller *from);
+
+/* The block is about to be freed for good: accounts for it if it was recorded. */
+void lk_heap_free(const void *pointer);
+
+/* For realloc: takes the block out of what is live before the original moves it. True: it was
+ * there. */
 bool lk_heap_forget(const void *pointer, struct lk_live *entry);
 /* The original failed to move it: it is live as before. */
 void lk_heap_restore(const void *pointer, const struct lk_live *entry);
 /* It is gone: accounts for it. */
-void lk_heap_freed(const void *pointer, const struct lk_live *entry, uint32_t flags);
+void lk_heap_freed(const void *pointer, const struct lk_live *entry, bool moved);
+
+/* Changes the tag of a live block, if it is recorded. Between lk_enter and lk_leave. */
+void lk_heap_retag(uint64_t address, uint32_t tag);
 
 #endif

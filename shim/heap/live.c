@@ -17,14 +17,7 @@ static struct levels {
 
 static struct levels *get_levels(void)
 {
-    struct levels *made = __atomic_load_n(&levels, __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_sys_memory_wiped(sizeof *made);
-    if (made && !__atomic_compare_exchange_n(&levels, &none, made, false, __ATOMIC_RELEASE,
-                                             __ATOMIC_ACQUIRE))
-        made = none;
-    return made;
+    return lk_sys_once_wiped((void **)&levels, sizeof *levels);
 }
 
 static uint64_t key_of(enum lk_live_kind kind, uint64_t address)
@@ -133,15 +126,10 @@ void lk_live_open(void)
         grow(all);
 }
 
-bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,
-                    uint32_t site, uint32_t tag, struct lk_live *stale)
+bool lk_live_add(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,
+                 uint32_t site, uint32_t tag)
 {
-    struct lk_live unseen;
     uint64_t key = key_of(kind, address);
-    if (!stale)
-        stale = &unseen;
-    if (!lk_live_remove(kind, address, stale))
-        stale->key = EMPTY;
     struct lk_live *entry = claim_anywhere(mix(key));
     if (!entry)
         return false;
@@ -151,6 +139,17 @@ bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uin
     entry->tag = tag;
     __atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
     return true;
+}
+
+bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,
+                    uint32_t site, uint32_t tag, struct lk_live *stale)
+{
+    struct lk_live unseen;
+    if (!stale)
+        stale = &unseen;
+    if (!lk_live_remove(kind, address, stale))
+        stale->key = EMPTY;
+    return lk_live_add(kind, address, size, time_ns, site, tag);
 }
 
 bool lk_live_remove(enum lk_live_kind kind, uint64_t address, struct lk_live *entry)

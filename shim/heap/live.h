@@ -17,6 +17,9 @@ void lk_live_open(void);
  * seen) is replaced and copied to *stale (if not NULL), whose key is 0 otherwise. */
 bool lk_live_insert(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,
                     uint32_t site, uint32_t tag, struct lk_live *stale);
+/* The same for an address that is certainly not there. */
+bool lk_live_add(enum lk_live_kind kind, uint64_t address, uint64_t size, uint64_t time_ns,
+                 uint32_t site, uint32_t tag);
 /* True: it was there, and *entry is what it held. */
 bool lk_live_remove(enum lk_live_kind kind, uint64_t address, struct lk_live *entry);
 /* Changes the tag of an entry, if it is there. */

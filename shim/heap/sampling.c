@@ -18,28 +18,28 @@ static double logarithm(double x)
         m /= 2;
         exponent++;
     }
-    double y = (m - 1) / (m + 1), square = y * y, term = y, sum = 0;
-    for (int k = 1; k < 14; k += 2) {
-        sum += term / k;
-        term *= square;
-    }
-    return 2 * sum + exponent * LN2;
+    double y = (m - 1) / (m + 1), s = y * y;
+    double sum =
+        1 + s * (1.0 / 3 + s * (1.0 / 5 + s * (1.0 / 7 + s * (1.0 / 9 + s * (1.0 / 11 + s / 13)))));
+    return 2 * y * sum + exponent * LN2;
 }
 
 /* 1 - exp(-x) for x >= 0: the series for small x, where 1 - exp would lose digits; squarings of it
  * for larger. */
 static double one_minus_exp(double x)
 {
+    static const double reciprocal[] = {0,       1,       1.0 / 2, 1.0 / 3, 1.0 / 4,
+                                        1.0 / 5, 1.0 / 6, 1.0 / 7, 1.0 / 8};
     if (x > 40)
         return 1;
     int halvings = 0;
     for (; x > 0.25; x /= 2)
         halvings++;
-    double term = x, sum = 0;
-    for (int k = 2; k < 14; k++) {
-        sum += term;
-        term *= -x / k;
-    }
+    /* x - x^2/2! + x^3/3! ..., to the ninth term: error below 1e-12 */
+    double sum = 1 - x * (1.0 / 9);
+    for (int k = 8; k > 1; k--)
+        sum = 1 - x * reciprocal[k] * sum;
+    sum *= x;
     /* 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) */
     while (halvings--)
         sum *= 2 - sum;
@@ -67,9 +67,9 @@ struct lk_weight lk_sampling_weight(uint64_t size, uint64_t mean)
     if (mean <= 1 || size == 0)
         return weight;
     double p = one_minus_exp((double)size / (double)mean);
-    double bytes = (double)size / p;
+    double count = 1 / p, bytes = (double)size * count;
     weight.bytes = (uint64_t)(bytes + 0.5);
-    weight.count_q16 = (uint64_t)(0x1p16 / p + 0.5);
+    weight.count_q16 = (uint64_t)(0x1p16 * count + 0.5);
     weight.variance = bytes * bytes * (1 - p);
     return weight;
 }

@@ -13,34 +13,12 @@ static struct timeline {
     struct lk_extent *levels[LK_TIMELINE_LEVELS];
 } * timeline;
 
-static struct timeline *get_timeline(void)
-{
-    struct timeline *made = __atomic_load_n(&timeline, __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_sys_memory_wiped(sizeof *made);
-    if (made && !__atomic_compare_exchange_n(&timeline, &none, made, false, __ATOMIC_RELEASE,
-                                             __ATOMIC_ACQUIRE))
-        made = none;
-    return made;
-}
-
 static struct lk_extent *get_level(uint32_t level)
 {
-    struct timeline *all = get_timeline();
-    if (!all)
-        return NULL;
-    struct lk_extent *made = __atomic_load_n(&all->levels[level], __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_extent_new(LEVEL_GRANULES, level, LK_TIMELINE_BUCKETS);
-    if (!made)
-        return NULL;
-    if (!__atomic_compare_exchange_n(&all->levels[level], &none, made, false, __ATOMIC_RELEASE,
-                                     __ATOMIC_ACQUIRE))
-        return none;
-    lk_extent_publish(made, LK_EXTENT_TIMELINE);
-    return made;
+    struct timeline *all = lk_sys_once_wiped((void **)&timeline, sizeof *all);
+    return all ? lk_extent_at(&all->levels[level], LK_EXTENT_TIMELINE, LEVEL_GRANULES, level,
+                              LK_TIMELINE_BUCKETS, 0)
+               : NULL;
 }
 
 void lk_timeline_update(uint64_t time_ns, uint64_t live_bytes, uint64_t allocated_bytes)

@@ -13,12 +13,14 @@
 #include "heap/heap.h"
 #include "real.h"
 
-#define OUT_OF_LINE __attribute__((noinline, cold))
+/* Reached by a jump from its wrapper, so that LK_CALLER_HERE() is the host's frame. */
+#define OUT_OF_LINE __attribute__((noinline))
 
 static OUT_OF_LINE void *sampled_malloc(size_t size)
 {
+    struct lk_caller from = LK_CALLER_HERE();
     void *pointer = LK_REAL(malloc)(size);
-    lk_heap_allocated(pointer, size, 0);
+    lk_heap_allocated(pointer, size, NULL, &from);
     return pointer;
 }
 
@@ -29,8 +31,9 @@ void *malloc(size_t size)
 
 static OUT_OF_LINE void *sampled_calloc(size_t count, size_t size)
 {
+    struct lk_caller from = LK_CALLER_HERE();
     void *pointer = LK_REAL(calloc)(count, size);
-    lk_heap_allocated(pointer, count * size, 0);
+    lk_heap_allocated(pointer, count * size, NULL, &from);
     return pointer;
 }
 
@@ -42,11 +45,9 @@ void *calloc(size_t count, size_t size)
 
 static OUT_OF_LINE void free_maybe_sampled(void *pointer)
 {
-    struct lk_live entry;
-    if (lk_boot_owns(pointer))
+    if (!pointer || lk_boot_owns(pointer))
         return;
-    if (pointer && lk_heap_forget(pointer, &entry))
-        lk_heap_freed(pointer, &entry, 0);
+    lk_heap_free(pointer);
     LK_REAL(free)(pointer);
 }
 
@@ -87,27 +88,28 @@ static void *leave_boot_area(void *pointer, size_t size)
 
 /* `failed`: the original gave NULL and the old block stays. A size of 0 frees it (glibc). */
 static void settle_realloc(void *old, bool was_live, const struct lk_live *entry, void *fresh,
-                           size_t size, bool due)
+                           size_t size, bool due, const struct lk_caller *from)
 {
     int kept = errno;
     bool failed = !fresh && size != 0;
     if (was_live && failed)
         lk_heap_restore(old, entry);
     else if (was_live)
-        lk_heap_freed(old, entry, fresh ? LK_ALLOC_REALLOC : 0);
+        lk_heap_freed(old, entry, fresh != NULL);
     if (due)
-        lk_heap_allocated(fresh, size, old ? LK_ALLOC_REALLOC : 0);
+        lk_heap_allocated(fresh, size, old ? entry : NULL, from);
     errno = kept;
 }
 
 static OUT_OF_LINE void *sampled_realloc(void *pointer, size_t size, bool due)
 {
-    struct lk_live entry;
+    struct lk_caller from = LK_CALLER_HERE();
+    struct lk_live entry = {.key = 0};
     if (pointer && lk_boot_owns(pointer))
         return leave_boot_area(pointer, size);
     bool was_live = pointer && lk_filter_may_hold(pointer) && lk_heap_forget(pointer, &entry);
     void *fresh = LK_REAL(realloc)(pointer, size);
-    settle_realloc(pointer, was_live, &entry, fresh, size, due);
+    settle_realloc(pointer, was_live, &entry, fresh, size, due, &from);
     return fresh;
 }
 
@@ -133,8 +135,9 @@ void *reallocarray(void *pointer, size_t count, size_t size)
 
 static OUT_OF_LINE int sampled_posix_memalign(void **result, size_t alignment, size_t size)
 {
+    struct lk_caller from = LK_CALLER_HERE();
     int status = LK_REAL(posix_memalign)(result, alignment, size);
-    lk_heap_allocated(status == 0 ? *result : NULL, size, 0);
+    lk_heap_allocated(status == 0 ? *result : NULL, size, NULL, &from);
     return status;
 }
 
@@ -146,7 +149,8 @@ int posix_memalign(void **result, size_t alignment, size_t size)
 
 static OUT_OF_LINE void *sampled(void *pointer, size_t size)
 {
-    lk_heap_allocated(pointer, size, 0);
+    struct lk_caller from = LK_CALLER_HERE();
+    lk_heap_allocated(pointer, size, NULL, &from);
     return pointer;
 }
 

@@ -3,6 +3,7 @@
 #include "stack/modules.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "capture/state.h"
+#include "stack/rules.h"
 
 #define MODULES_MAX 4096u
 #define PATH_ROOM   1024u
@@ -268,8 +270,10 @@ static void scan_locked(void)
             gone++;
         }
     }
-    if (gone)
+    if (gone) {
         __atomic_fetch_add(&lk_state->epoch, 1, __ATOMIC_RELEASE);
+        lk_rules_forget();
+    }
 }
 
 /* The lock's value is the capture's generation, so that a child does not inherit it taken. */
@@ -285,7 +289,9 @@ void lk_modules_scan(void)
 {
     if (!try_lock())
         return;
+    int kept = errno;
     scan_locked();
+    errno = kept;
     __atomic_store_n(&modules.lock, 0, __ATOMIC_RELEASE);
 }
 

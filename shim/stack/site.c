@@ -1,4 +1,5 @@
-/* Interned stacks: an index in wiped memory, the stacks themselves in the capture. Lock-free. */
+/* From a call stack to its site: the stack cache, else a walk, else the unwinder; then interned, by
+ * an index in wiped memory over the stacks in the capture. Lock-free. */
 #include "stack/site.h"
 
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <xxhash.h>
 
 #include "capture/state.h"
+#include "config.h"
 #include "stack/modules.h"
 #include "stack/unwind.h"
 #include "sys.h"
@@ -14,7 +16,7 @@
 
 #define SITES_PER_EXTENT  ((LK_GRANULE - sizeof(struct lk_extent)) / sizeof(struct lk_site))
 #define FRAMES_PER_EXTENT ((LK_GRANULE - sizeof(struct lk_extent)) / sizeof(uint64_t))
-#define EXTENTS_MAX       8192u /* 1.6 million sites */
+#define EXTENTS_MAX       (LK_SITES_MAX / SITES_PER_EXTENT + 1)
 #define PROBES            24u
 #define INDEX_LEVELS      4u
 #define INDEX_BITS(level) (12u + 3u * (level)) /* 4096, 32768, 262144, 2097152 places */
@@ -29,48 +31,29 @@ struct sites {
 
 static struct sites *sites;
 
+bool lk_site_checking;
+
 static struct sites *get_sites(void)
 {
-    struct sites *made = __atomic_load_n(&sites, __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_sys_memory_wiped(sizeof *made);
-    if (made && !__atomic_compare_exchange_n(&sites, &none, made, false, __ATOMIC_RELEASE,
-                                             __ATOMIC_ACQUIRE))
-        made = none;
-    return made;
+    return lk_sys_once_wiped((void **)&sites, sizeof *sites);
 }
 
 struct lk_site *lk_site_at(uint32_t id)
 {
-    if (id == 0 || !sites)
-        return NULL;
+    struct sites *s = get_sites();
+    uint64_t first = id - id % SITES_PER_EXTENT;
     struct lk_extent *extent =
-        __atomic_load_n(&sites->extents[id / SITES_PER_EXTENT], __ATOMIC_ACQUIRE);
-    return extent ? (struct lk_site *)(extent + 1) + id % SITES_PER_EXTENT : NULL;
-}
-
-/* Publishes *place once; a thread that comes second drops what it made. */
-static struct lk_extent *get_extent(struct lk_extent **place, uint64_t first_id, uint64_t items,
-                                    enum lk_extent_kind kind)
-{
-    struct lk_extent *made = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_extent_new(1, first_id, items);
-    if (!made)
-        return NULL;
-    if (!__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-        return none;
-    lk_extent_publish(made, kind);
-    return made;
+        s ? lk_extent_at(&s->extents[id / SITES_PER_EXTENT], LK_EXTENT_SITES, 1, first,
+                         SITES_PER_EXTENT, 0)
+          : NULL;
+    return extent ? (struct lk_site *)(extent + 1) + (id - first) : NULL;
 }
 
 /* Room for `depth` frames in the capture. In a FRAMES extent `items` counts frames handed out. */
 static uint64_t *take_frames(struct sites *s, uint32_t depth)
 {
     for (int tries = 0; tries < 3; tries++) {
-        struct lk_extent *extent = get_extent(&s->frames, 0, 0, LK_EXTENT_FRAMES);
+        struct lk_extent *extent = lk_extent_at(&s->frames, LK_EXTENT_FRAMES, 1, 0, 0, 0);
         if (!extent)
             return NULL;
         uint64_t used = __atomic_fetch_add(&extent->items, depth, __ATOMIC_RELAXED);
@@ -87,13 +70,10 @@ static uint32_t new_site(struct sites *s, uint64_t hash, const uint64_t *frames,
 {
     struct lk_header *header = lk_capture_header();
     uint32_t id = (uint32_t)__atomic_fetch_add(&header->sites, 1, __ATOMIC_RELAXED);
-    uint32_t number = id / (uint32_t)SITES_PER_EXTENT;
     uint64_t *kept = take_frames(s, depth);
-    if (number >= EXTENTS_MAX || !kept ||
-        !get_extent(&s->extents[number], (uint64_t)number * SITES_PER_EXTENT, SITES_PER_EXTENT,
-                    LK_EXTENT_SITES))
+    struct lk_site *site = id < LK_SITES_MAX && kept ? lk_site_at(id) : NULL;
+    if (!site)
         return 0;
-    struct lk_site *site = lk_site_at(id);
     memcpy(kept, frames, depth * sizeof *frames);
     site->frames_offset = lk_capture_offset(kept);
     site->flags = cut ? LK_SITE_CUT : 0;
@@ -113,14 +93,7 @@ static bool is_site(uint32_t id, uint64_t hash, const uint64_t *frames, uint32_t
 
 static uint64_t *get_index(struct sites *s, uint32_t level)
 {
-    uint64_t *made = __atomic_load_n(&s->index[level], __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_sys_memory_wiped(sizeof *made << INDEX_BITS(level));
-    if (made && !__atomic_compare_exchange_n(&s->index[level], &none, made, false, __ATOMIC_RELEASE,
-                                             __ATOMIC_ACQUIRE))
-        made = none;
-    return made;
+    return lk_sys_once_wiped((void **)&s->index[level], sizeof(uint64_t) << INDEX_BITS(level));
 }
 
 /* The first level with the stack, or with an empty place for it: levels fill one after the other.
@@ -164,14 +137,11 @@ static void look_for_new_modules(struct sites *s, const uint64_t *frames, uint32
     }
 }
 
-uint32_t lk_site_here(void)
+static uint32_t site_of(const uint64_t *frames, uint32_t depth, bool cut)
 {
-    uint64_t frames[LK_SITE_FRAMES_MAX];
-    bool cut = false;
     struct sites *s = get_sites();
-    uint32_t depth = s ? lk_unwind(frames, LK_SITE_FRAMES_MAX, &cut) : 0;
     uint32_t id = 0;
-    if (depth) {
+    if (s && depth) {
         uint64_t hash = XXH3_64bits_withSeed(frames, depth * sizeof *frames, lk_state->epoch);
         uint64_t before = __atomic_load_n(&lk_capture_header()->sites, __ATOMIC_RELAXED);
         id = intern(s, hash, frames, depth, cut);
@@ -181,4 +151,62 @@ uint32_t lk_site_here(void)
     if (!id)
         lk_add(&lk_capture_header()->lost_sites, 1);
     return id;
+}
+
+/* ---- The current stack ---- */
+
+void lk_site_check_all(void)
+{
+    lk_site_checking = true;
+}
+
+static __attribute__((noinline)) uint32_t unwind_site(void)
+{
+    uint64_t frames[LK_SITE_FRAMES_MAX];
+    bool cut = false;
+    lk_add(&lk_capture_header()->stacks_unwound, 1);
+    uint32_t depth = lk_unwind(frames, LK_SITE_FRAMES_MAX, &cut);
+    return site_of(frames, depth, cut);
+}
+
+/* Counts whether the site's stack is what the unwinder finds. */
+void lk_site_check(uint32_t id)
+{
+    uint64_t frames[LK_SITE_FRAMES_MAX];
+    bool cut = false;
+    uint32_t depth = lk_unwind(frames, LK_SITE_FRAMES_MAX, &cut);
+    const struct lk_site *site = id ? lk_site_at(id) : NULL;
+    struct lk_header *header = lk_capture_header();
+    if (!depth || !site)
+        return;
+    lk_add(&header->stacks_checked, 1);
+    if (site->depth != depth || memcmp(lk_capture_base() + site->frames_offset, frames,
+                                       depth * sizeof *frames) != 0)
+        lk_add(&header->stacks_mismatched, 1);
+}
+
+struct lk_stack *lk_stack_learn(const struct lk_caller *from)
+{
+    static __thread struct lk_stack uncached __attribute__((tls_model("initial-exec")));
+    struct lk_thread *t = &lk_self;
+    if (!t->stacks && from->sp)
+        t->stacks = lk_stack_cache_take(lk_config.sample_bytes <= 1);
+    uncached.counts = NULL;
+    if (t->stacks && lk_walk(from, &t->stacks->trace)) {
+        const struct lk_trace *trace = &t->stacks->trace;
+        struct lk_stack *stack = NULL;
+        lk_add(&lk_capture_header()->stacks_learned, 1);
+        uncached.site = site_of(trace->frames, trace->depth, trace->cut);
+        if (uncached.site)
+            stack = lk_stack_cache_learn(t->stacks, from, uncached.site);
+        return stack ? stack : &uncached;
+    }
+    uncached.site = unwind_site();
+    return &uncached;
+}
+
+__attribute__((noinline)) uint32_t lk_site_here(void)
+{
+    struct lk_caller here = LK_CALLER_HERE();
+    return lk_stack_from(&here)->site;
 }

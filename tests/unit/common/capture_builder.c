@@ -35,8 +35,12 @@ struct builder *builder_new(void)
     b->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
     b->live = g_array_new(FALSE, TRUE, sizeof(struct lk_live));
     b->live_by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    for (size_t lane = 0; lane < LK_SHARED_LANES; lane++)
+        b->counts[lane] = g_array_new(FALSE, TRUE, sizeof(struct lk_counts));
+    b->changes = g_array_new(FALSE, TRUE, sizeof(struct change));
     b->segments = g_array_new(FALSE, TRUE, sizeof(struct segment));
     b->open = g_hash_table_new(NULL, NULL);
+    b->open_heap = g_hash_table_new(NULL, NULL);
     g_array_set_size(b->sites, 1);
     g_array_set_size(b->templates, 1);
     g_ptr_array_add(b->sketches, NULL);
@@ -63,6 +67,10 @@ void builder_free(struct builder *b)
     g_hash_table_destroy(b->live_by_key);
     g_array_free(b->segments, TRUE);
     g_hash_table_destroy(b->open);
+    g_hash_table_destroy(b->open_heap);
+    for (size_t lane = 0; lane < LK_SHARED_LANES; lane++)
+        g_array_free(b->counts[lane], TRUE);
+    g_array_free(b->changes, TRUE);
     g_free(b);
 }
 
@@ -95,6 +103,13 @@ uint32_t builder_site(struct builder *b, const uint64_t *frames, size_t depth)
 struct lk_site *builder_site_at(struct builder *b, uint32_t id)
 {
     return &g_array_index(b->sites, struct lk_site, id);
+}
+
+struct lk_counts *builder_counts_at(struct builder *b, uint32_t site, uint32_t lane)
+{
+    if (site >= b->counts[lane]->len)
+        g_array_set_size(b->counts[lane], site + 1);
+    return &g_array_index(b->counts[lane], struct lk_counts, site);
 }
 
 size_t builder_module(struct builder *b, const char *path, uint64_t start, uint64_t end,
@@ -204,32 +219,43 @@ void builder_thread(struct builder *b, uint32_t thread)
     b->thread = thread;
 }
 
-/* The thread's segment with that much room: a new one begins with a THREAD record. */
-static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64_t time_ns)
+static struct segment *open_segment(struct builder *b, GHashTable *open)
 {
-    gpointer thread = GUINT_TO_POINTER(b->thread);
-    guint open = GPOINTER_TO_UINT(g_hash_table_lookup(b->open, thread));
-    struct segment *segment =
-        open == 0 ? NULL : &g_array_index(b->segments, struct segment, open - 1);
-    if (segment != NULL && segment->head.committed + bytes <= LK_SEGMENT_ROOM)
-        return segment;
-    if (segment != NULL)
-        segment->head.state = LK_SEGMENT_SEALED;
-    struct segment fresh = {.head = {.kind = LK_EXTENT_SEGMENT,
+    guint index = GPOINTER_TO_UINT(g_hash_table_lookup(open, GUINT_TO_POINTER(b->thread)));
+    return index == 0 ? NULL : &g_array_index(b->segments, struct segment, index - 1);
+}
+
+static struct segment *new_segment(struct builder *b, GHashTable *open, enum lk_extent_kind kind)
+{
+    struct segment *full = open_segment(b, open);
+    uint64_t *sequence = kind == LK_EXTENT_SEGMENT ? &b->sequence : &b->heap_sequence;
+    struct segment fresh = {.head = {.kind = kind,
                                      .granules = 1,
-                                     .sequence = b->segments->len,
+                                     .sequence = (*sequence)++,
                                      .state = LK_SEGMENT_OPEN,
                                      .thread = b->thread},
                             .room = g_malloc0(LK_SEGMENT_ROOM)};
-    struct lk_record_thread *opening = (struct lk_record_thread *)(void *)fresh.room;
+    if (full != NULL)
+        full->head.state = LK_SEGMENT_SEALED;
+    g_array_append_val(b->segments, fresh);
+    g_hash_table_insert(open, GUINT_TO_POINTER(b->thread), GUINT_TO_POINTER(b->segments->len));
+    return &g_array_index(b->segments, struct segment, b->segments->len - 1);
+}
+
+/* The thread's segment with that much room: a new one begins with a THREAD record. */
+static struct segment *segment_with_room(struct builder *b, size_t bytes, uint64_t time_ns)
+{
+    struct segment *segment = open_segment(b, b->open);
+    if (segment != NULL && segment->head.committed + bytes <= LK_SEGMENT_ROOM)
+        return segment;
+    segment = new_segment(b, b->open, LK_EXTENT_SEGMENT);
+    struct lk_record_thread *opening = (struct lk_record_thread *)(void *)segment->room;
     opening->head =
         (struct lk_record){.type = LK_RECORD_THREAD, .bytes = sizeof(*opening), .time_ns = time_ns};
     opening->thread = b->thread;
     opening->tid = b->header.pid + b->thread;
-    fresh.head.committed = sizeof(*opening);
-    g_array_append_val(b->segments, fresh);
-    g_hash_table_insert(b->open, thread, GUINT_TO_POINTER(b->segments->len));
-    return &g_array_index(b->segments, struct segment, b->segments->len - 1);
+    segment->head.committed = sizeof(*opening);
+    return segment;
 }
 
 void *builder_record(struct builder *b, uint16_t type, size_t bytes, uint64_t time_ns)
@@ -247,24 +273,47 @@ void *builder_record(struct builder *b, uint16_t type, size_t bytes, uint64_t ti
     return record;
 }
 
-void builder_lose(struct builder *b, double share)
+static void put_heap(struct segment *segment, uint64_t event, uint64_t place)
 {
-    guint lost = (guint)(share * b->segments->len);
-    for (guint i = 0; i < lost; i++) {
+    struct lk_heap_event *at =
+        (struct lk_heap_event *)(void *)(segment->room + segment->head.committed);
+    *at = (struct lk_heap_event){event, place};
+    segment->head.committed += (uint32_t)sizeof(*at);
+}
+
+/* Each event has a mark of its own before it: its time is exact. */
+void builder_heap_event(struct builder *b, enum lk_heap_event_type type, uint64_t time_ns,
+                        uint64_t address, uint64_t size, uint32_t site)
+{
+    struct segment *segment = open_segment(b, b->open_heap);
+    if (segment == NULL ||
+        segment->head.committed + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM)
+        segment = new_segment(b, b->open_heap, LK_EXTENT_HEAP_SEGMENT);
+    put_heap(segment, LK_HEAP_MARK | (uint64_t)b->thread << 3, time_ns);
+    put_heap(segment, (uint64_t)type | size << 3 | (uint64_t)site << (LK_HEAP_SIZE_BITS + 3),
+             address / 8 << LK_HEAP_TIME_BITS);
+    segment->head.records++;
+    touch(b, time_ns);
+}
+
+static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t segments,
+                      uint64_t *overwritten)
+{
+    uint64_t lost = (uint64_t)(share * (double)segments);
+    for (guint i = 0; i < b->segments->len; i++) {
         struct segment *segment = &g_array_index(b->segments, struct segment, i);
-        b->header.overwritten_count += segment->head.records;
+        if (segment->head.kind != kind || segment->head.sequence >= lost)
+            continue;
+        *overwritten += segment->head.records;
         segment->head.kind = 0; /* the granule looks as if it had never been filled */
     }
 }
 
-static void write_heap_record(struct builder *b, uint16_t type, uint64_t time_ns,
-                              const struct lk_live *entry)
+void builder_lose(struct builder *b, double share)
 {
-    struct lk_record_alloc *record = builder_record(b, type, sizeof(*record), time_ns);
-    record->address = entry->key;
-    record->size = entry->size;
-    record->site = entry->site;
-    record->tag = entry->tag;
+    lose_kind(b, share, LK_EXTENT_SEGMENT, b->sequence, &b->header.overwritten_count);
+    lose_kind(b, share, LK_EXTENT_HEAP_SEGMENT, b->heap_sequence,
+              &b->header.overwritten_heap_count);
 }
 
 /* The chance with which an allocation of that size was sampled. */
@@ -275,7 +324,7 @@ static double sampling_chance(const struct builder *b, uint64_t size)
     return -expm1(-(double)MAX(size, 1) / (double)b->header.sample_bytes);
 }
 
-static void count_alloc(struct lk_totals *totals, double size, double chance)
+static void count_alloc(struct lk_counts *totals, double size, double chance)
 {
     totals->allocated_bytes += (uint64_t)llround(size / chance);
     totals->allocated_count_q16 += (uint64_t)llround(COUNT_Q16 / chance);
@@ -283,7 +332,7 @@ static void count_alloc(struct lk_totals *totals, double size, double chance)
     totals->allocated_variance += size / chance * (size / chance) * (1 - chance);
 }
 
-static void count_free(struct lk_totals *totals, double size, double chance)
+static void count_free(struct lk_counts *totals, double size, double chance)
 {
     totals->freed_bytes += (uint64_t)llround(size / chance);
     totals->freed_count_q16 += (uint64_t)llround(COUNT_Q16 / chance);
@@ -293,13 +342,12 @@ static void count_free(struct lk_totals *totals, double size, double chance)
 void builder_alloc(struct builder *b, uint64_t time_ns, uint64_t address, uint64_t size,
                    uint32_t site, uint32_t tag)
 {
-    struct lk_live entry = {address, size, time_ns, site, tag};
     double chance = sampling_chance(b, size);
-    size_t stripe = b->thread % LK_STRIPES;
-    write_heap_record(b, LK_RECORD_ALLOC, time_ns, &entry);
+    struct change change = {time_ns, site, llround((double)size / chance)};
+    g_array_append_val(b->changes, change);
+    builder_heap_event(b, LK_HEAP_ALLOC, time_ns, address, size, site);
     builder_live(b, LK_LIVE_HEAP, address, size, time_ns, site, tag);
-    count_alloc(&b->header.totals[stripe], (double)size, chance);
-    count_alloc(&builder_site_at(b, site)->totals[stripe], (double)size, chance);
+    count_alloc(builder_counts_at(b, site, b->thread % LK_SHARED_LANES), (double)size, chance);
     b->header.live_bytes += llround((double)size / chance);
     b->header.live_count_q16 += llround(COUNT_Q16 / chance);
     if (b->header.live_bytes > (int64_t)b->header.peak_live_bytes) {
@@ -316,10 +364,11 @@ bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address)
         return false;
     struct lk_live entry = g_array_index(b->live, struct lk_live, found - 1);
     double chance = sampling_chance(b, entry.size);
-    size_t stripe = b->thread % LK_STRIPES;
-    write_heap_record(b, LK_RECORD_FREE, time_ns, &entry);
-    count_free(&b->header.totals[stripe], (double)entry.size, chance);
-    count_free(&builder_site_at(b, entry.site)->totals[stripe], (double)entry.size, chance);
+    struct change change = {time_ns, entry.site, -llround((double)entry.size / chance)};
+    g_array_append_val(b->changes, change);
+    builder_heap_event(b, LK_HEAP_FREE, time_ns, address, entry.size, entry.site);
+    count_free(builder_counts_at(b, entry.site, b->thread % LK_SHARED_LANES), (double)entry.size,
+               chance);
     b->header.live_bytes -= llround((double)entry.size / chance);
     b->header.live_count_q16 -= llround(COUNT_Q16 / chance);
     g_hash_table_remove(b->live_by_key, &key);

@@ -44,6 +44,9 @@ void builder_process(struct builder *builder, const char *executable, const char
 uint32_t builder_site(struct builder *builder, const uint64_t *frames, size_t depth);
 struct lk_site *builder_site_at(struct builder *builder, uint32_t id);
 
+/* What the site's allocations and frees are counted in; lane < LK_SHARED_LANES. */
+struct lk_counts *builder_counts_at(struct builder *builder, uint32_t site, uint32_t lane);
+
 /* A module at [start, end) in every epoch. build_id may be NULL. Returns its index. */
 size_t builder_module(struct builder *builder, const char *path, uint64_t start, uint64_t end,
                       uint64_t bias, const uint8_t *build_id, size_t build_id_bytes);
@@ -70,11 +73,17 @@ void builder_thread(struct builder *builder, uint32_t thread);
  * next one. */
 void *builder_record(struct builder *builder, uint16_t type, size_t bytes, uint64_t time_ns);
 
-/* The ring wraps: that share of its segments, the oldest, is overwritten. To be called last. */
+/* The ring wraps: that share of its segments of either kind, the oldest, is overwritten. To be called
+ * last. */
 void builder_lose(struct builder *builder, double share);
 
-/* ALLOC: the event, the site's and the header's totals (estimates by the header's sample_bytes),
- * the live entry. FREE: all of it back; false when nothing is live at the address. */
+/* A heap event alone. */
+void builder_heap_event(struct builder *builder, enum lk_heap_event_type type, uint64_t time_ns,
+                        uint64_t address, uint64_t size, uint32_t site);
+
+/* An allocation: the event, the site's counts (estimates by the header's sample_bytes), its history
+ * and part in the peak, the live entry. Its free: all of it back; false when nothing is live at the
+ * address. */
 void builder_alloc(struct builder *builder, uint64_t time_ns, uint64_t address, uint64_t size,
                    uint32_t site, uint32_t tag);
 bool builder_release(struct builder *builder, uint64_t time_ns, uint64_t address);

@@ -13,6 +13,13 @@ struct segment {
     uint8_t *room; /* LK_SEGMENT_ROOM */
 };
 
+/* A change of a site's live bytes, of which histories and the peak are made. */
+struct change {
+    uint64_t time_ns;
+    uint32_t site;
+    int64_t bytes;
+};
+
 struct builder {
     struct lk_header header;
     char *executable;
@@ -27,8 +34,12 @@ struct builder {
     GArray *live;            /* struct lk_live */
     GHashTable *live_by_key; /* key -> index + 1 */
     struct lk_bucket *timeline[LK_TIMELINE_LEVELS];
-    GArray *segments; /* struct segment */
-    GHashTable *open; /* thread -> segment index + 1 */
+    GArray *counts[LK_SHARED_LANES]; /* struct lk_counts, by site */
+    GArray *changes;                 /* struct change */
+    GArray *segments;                /* struct segment, of both kinds */
+    GHashTable *open;                /* thread -> segment index + 1 */
+    GHashTable *open_heap;           /* the same of heap events */
+    uint64_t sequence, heap_sequence;
     uint32_t thread;
     uint64_t latest_ns;
     uint64_t sequences[BUILDER_CONNECTIONS];

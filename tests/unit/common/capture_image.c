@@ -110,6 +110,66 @@ static void append_rest(const struct builder *b, GByteArray *image)
     }
 }
 
+/* ---- Histories, and who made the peak ---- */
+
+static gint by_time(gconstpointer a, gconstpointer b)
+{
+    const struct change *x = a, *y = b;
+    return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+static void close_windows(struct lk_history *history, uint32_t window, int64_t live)
+{
+    for (; history->last < window; history->last++)
+        history->live_bytes[history->last] = live;
+}
+
+/* As the shim does it, event by event, but at the last shift from the beginning. */
+static void append_histories(struct builder *b, GByteArray *image, GArray *peaks)
+{
+    GArray *histories = g_array_new(FALSE, TRUE, sizeof(struct lk_history));
+    int64_t *live = g_new0(int64_t, b->sites->len), all = 0, peak = 0;
+    g_array_set_size(histories, b->sites->len);
+    g_array_set_size(peaks, b->sites->len);
+    while (b->latest_ns / LK_HISTORY_NS(b->header.history_shift) >= LK_HISTORY_WINDOWS)
+        b->header.history_shift++;
+    g_array_sort(b->changes, by_time);
+    for (guint i = 0; i < b->changes->len; i++) {
+        const struct change *change = &g_array_index(b->changes, struct change, i);
+        struct lk_history *history = &g_array_index(histories, struct lk_history, change->site);
+        history->shift = b->header.history_shift;
+        close_windows(history, (uint32_t)(change->time_ns / LK_HISTORY_NS(history->shift)),
+                      live[change->site]);
+        live[change->site] += change->bytes;
+        all += change->bytes;
+        if (all <= peak)
+            continue;
+        peak = all;
+        memcpy(peaks->data, live, b->sites->len * sizeof(*live));
+    }
+    append_table(image, LK_EXTENT_HISTORY, histories);
+    g_array_free(histories, TRUE);
+    g_free(live);
+}
+
+static void append_counts(struct builder *b, GByteArray *image, const GArray *peaks)
+{
+    b->header.peak_number = 1;
+    for (uint32_t lane = 0; lane < LK_SHARED_LANES; lane++) {
+        GArray *counts = g_array_copy(b->counts[lane]);
+        for (guint site = 0; site < counts->len; site++) {
+            struct lk_counts *at = &g_array_index(counts, struct lk_counts, site);
+            at->peak_number = 1;
+            at->peak_bytes = lane == 0 ? g_array_index(peaks, int64_t, site) : 0;
+        }
+        size_t offset = image->len;
+        append_table(image, LK_EXTENT_COUNTS, counts);
+        for (; offset < image->len; offset += LK_GRANULE)
+            ((struct lk_extent *)(void *)(image->data + offset))->thread = lane;
+        g_array_free(counts, TRUE);
+    }
+}
+
 static void finish_header(const struct builder *b, GByteArray *image)
 {
     struct lk_header header = b->header;
@@ -126,7 +186,9 @@ static void finish_header(const struct builder *b, GByteArray *image)
     if (header.end_ns == 0 && header.end != LK_END_RUNNING)
         header.end_ns = b->latest_ns;
     header.used_bytes = header.reserved_bytes = image->len;
-    header.segments = header.next_sequence = b->segments->len;
+    header.segments = b->segments->len;
+    header.next_sequence = b->sequence;
+    header.next_heap_sequence = b->heap_sequence;
     header.sites = b->sites->len;
     header.templates = b->templates->len;
     header.verbs = b->verbs->len;
@@ -138,6 +200,7 @@ uint8_t *builder_bytes(struct builder *b, size_t *bytes)
 {
     GByteArray *image = g_byte_array_new();
     GArray *sites = g_array_copy(b->sites), *templates = g_array_copy(b->templates);
+    GArray *peaks = g_array_new(FALSE, TRUE, sizeof(int64_t));
     g_byte_array_set_size(image, LK_GRANULE);
     memset(image->data, 0, LK_GRANULE);
     append_frames(b, image, sites);
@@ -147,7 +210,10 @@ uint8_t *builder_bytes(struct builder *b, size_t *bytes)
     append_table(image, LK_EXTENT_VERBS, b->verbs);
     append_modules(b, image);
     append_live(b, image);
+    append_histories(b, image, peaks);
+    append_counts(b, image, peaks);
     append_rest(b, image);
+    g_array_free(peaks, TRUE);
     finish_header(b, image);
     g_array_free(sites, TRUE);
     g_array_free(templates, TRUE);

@@ -1,0 +1,36 @@
+/* Tags of the thread's allocations. */
+#include "cache/tag.h"
+
+#include "cache/templates.h"
+#include "capture/capture.h"
+#include "heap/heap.h"
+#include "thread.h"
+
+void lk_tag_flush(void)
+{
+    struct lk_thread *t = &lk_self;
+    uint32_t outcome = LK_TAG_OUTCOME(t->tag);
+    struct lk_template *record = outcome >= LK_OUTCOME_HIT && outcome <= LK_OUTCOME_WRITE
+                                     ? lk_template_at(LK_TAG_TEMPLATE(t->tag))
+                                     : NULL;
+    if (record && t->tag_allocated)
+        lk_add(&record->allocated_bytes[outcome - LK_OUTCOME_HIT], t->tag_allocated);
+    t->tag_allocated = 0;
+}
+
+void lk_tag_issued(uint32_t template_id)
+{
+    lk_tag_flush();
+    lk_self.tag = LK_TAG(LK_OUTCOME_PENDING, template_id);
+}
+
+void lk_tag_settled(uint32_t tag)
+{
+    struct lk_thread *t = &lk_self;
+    if (LK_TAG_OUTCOME(t->tag) != LK_OUTCOME_PENDING)
+        lk_tag_flush();
+    t->tag = tag;
+    for (uint32_t i = 0; i < t->pending_count; i++)
+        lk_heap_retag(~t->pending[i], tag);
+    t->pending_count = 0;
+}

@@ -1,0 +1,160 @@
+/*
+ * What one malloc and one free cost in every-allocation mode is this file: the stack by the stack
+ * cache, the live block by its address, the counters of the thread's own lane, 16 bytes in the
+ * ring. No lock, no atomic read-modify-write while the thread has a lane to itself.
+ */
+#include "heap/every.h"
+
+#include <stddef.h>
+
+#include "capture/heap_events.h"
+#include "clock.h"
+#include "heap/blocks.h"
+#include "heap/counts.h"
+#include "heap/live.h"
+#include "stack/site.h"
+
+#define ONE_Q16 ((uint64_t)1 << 16)
+
+static inline void count_free(struct lk_thread *t, uint64_t size, uint32_t site, bool temporary,
+                       uint64_t now)
+{
+    struct lk_counts *counts = lk_counts_mine(t, site);
+    if (counts) /* else it is counted as dropped */
+        lk_counts_freed(t, counts, site, size, ONE_Q16, temporary, now);
+}
+
+/* A block that was freed where we could not see it, and whose address is given out again. */
+static __attribute__((noinline)) void free_stale(struct lk_thread *t, uint64_t address,
+                                                 uint64_t block, uint64_t now)
+{
+    count_free(t, lk_block_size(block), lk_block_site(block), false, now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, lk_block_size(block), lk_block_site(block), now);
+}
+
+/* Blocks that have no entry by address are hashed, as sampled ones are. */
+static __attribute__((noinline)) bool enter_odd_one(struct lk_thread *t, uint64_t address,
+                                                    uint64_t size, uint32_t site, uint64_t born,
+                                                    uint64_t now)
+{
+    struct lk_live stale;
+    if (!lk_live_insert(LK_LIVE_HEAP, address, size, born, site, t->tag, &stale))
+        return false;
+    if (stale.key)
+        count_free(t, stale.size, stale.site, false, now);
+    return true;
+}
+
+static inline bool enter_block(struct lk_thread *t, uint64_t address, uint64_t size, uint32_t site,
+                               uint64_t born, uint64_t now)
+{
+    struct lk_block *block = lk_block_find(address);
+    if (__builtin_expect(!block || !lk_block_fits(address, size, site), 0)) {
+        if (!lk_block_fits(address, size, site))
+            return enter_odd_one(t, address, size, site, born, now);
+        block = lk_block_make(address);
+        if (!block)
+            return false;
+    }
+    if (__builtin_expect(block->block, 0))
+        free_stale(t, address, block->block, now);
+    lk_block_enter(block, size, site, t->tag, born);
+    return true;
+}
+
+void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live *moved,
+                        const struct lk_caller *from)
+{
+    struct lk_thread *t = &lk_self;
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    struct lk_stack *stack = lk_stack_from(from);
+    uint32_t site = stack->site;
+    struct lk_counts *counts = stack->counts;
+    if (__builtin_expect(!counts, 0)) {
+        counts = stack->counts = lk_counts_mine(t, site);
+        if (!counts)
+            return; /* counted as dropped */
+    }
+    if (!enter_block(t, address, size, site, moved && moved->key ? moved->time_ns : now, now))
+        return; /* likewise */
+    lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, now);
+    t->last_allocated = moved ? 0 : ~address;
+    if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&
+        t->pending_count < LK_PENDING_TAGS)
+        t->pending[t->pending_count++] = ~address;
+}
+
+static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const void *pointer)
+{
+    struct lk_live entry;
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
+        return;
+    count_free(t, entry.size, entry.site, t->last_allocated == ~address, now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, now);
+}
+
+void lk_every_free(const void *pointer)
+{
+    struct lk_thread *t = &lk_self;
+    uint64_t address = (uint64_t)(uintptr_t)pointer;
+    struct lk_block *entry = lk_block_find(address);
+    uint64_t block = entry ? entry->block : 0;
+    if (__builtin_expect(!block, 0)) {
+        free_odd_one(t, pointer);
+        return;
+    }
+    uint64_t size = lk_block_size(block);
+    uint64_t now = lk_clock_lately((entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS);
+    uint32_t site = lk_block_site(block);
+    __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
+    count_free(t, size, site, t->last_allocated == ~address, now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, now);
+}
+
+/* ---- realloc ---- */
+
+bool lk_every_forget(const void *pointer, struct lk_live *entry)
+{
+    uint64_t address = (uint64_t)(uintptr_t)pointer;
+    struct lk_block *found = lk_block_find(address);
+    uint64_t block = found ? found->block : 0;
+    if (!block)
+        return lk_live_remove(LK_LIVE_HEAP, address, entry);
+    *entry = (struct lk_live){.key = address,
+                              .size = lk_block_size(block),
+                              .time_ns = (found->past >> 16) * LK_BLOCK_TIME_UNIT_NS,
+                              .site = lk_block_site(block),
+                              .tag = found->past & 0xffff};
+    __atomic_store_n(&found->block, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
+void lk_every_restore(const void *pointer, const struct lk_live *entry)
+{
+    struct lk_block *block = lk_block_find((uint64_t)(uintptr_t)pointer);
+    if (block)
+        lk_block_enter(block, entry->size, entry->site, entry->tag, entry->time_ns);
+    else
+        lk_live_insert(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry->size, entry->time_ns,
+                       entry->site, entry->tag, NULL);
+}
+
+void lk_every_freed(const void *pointer, const struct lk_live *entry, bool moved)
+{
+    struct lk_thread *t = &lk_self;
+    uint64_t now = lk_clock_now();
+    count_free(t, entry->size, entry->site, false, now);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_FREE : LK_HEAP_FREE, (uint64_t)(uintptr_t)pointer,
+                      entry->size, entry->site, now);
+}
+
+void lk_every_retag(uint64_t address, uint32_t tag)
+{
+    struct lk_block *block = lk_block_find(address);
+    if (block && block->block)
+        block->past = (block->past & ~(uint64_t)0xffff) | tag;
+    else
+        lk_live_retag(LK_LIVE_HEAP, address, tag);
+}
