@@ -36,8 +36,9 @@ UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
 PROGRAM := $(wildcard tests/programs/*.c tests/programs/*.cc)
+PLUGIN := $(wildcard tests/plugins/*.c)
 FUZZ := $(wildcard tests/fuzz/*.c)
-SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(FUZZ)
+SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(PLUGIN) $(FUZZ)
 
 objects = $(patsubst %,$(BUILD)/obj/%.o,$(basename $1))
 # What a test source says of itself in its first lines: `// libs: -lhiredis`, `// links: shim/capture/ring.c`,
@@ -74,6 +75,7 @@ $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANAL
 $(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/% $(BUILD)/obj/tests/fuzz/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
 $(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
 $(BUILD)/obj/tests/programs/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) $(call header,flags,$<)
+$(BUILD)/obj/tests/plugins/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) -fPIC $(call header,flags,$<)
 
 # A stamp is as old as the last change of what it holds: flags make objects old, the lists of sources make programs old.
 define FLAGS_STAMP
@@ -143,9 +145,11 @@ $(filter $(BUILD)/tests/unit/test_%,$(UNIT_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/
 		$$(call objects,$$(call header,links,$$*.c)) $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
 	$(call link_unit,$(ANALYZER_LIBS))
 
-# Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names.
+# Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names, and
+# what programs load at run time: build/tests/NAME.so.
 SERVICES := $(patsubst tests/services/%.c,$(BUILD)/tests/%,$(SERVICE))
 PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/tests/%,$(basename $(PROGRAM)))
+PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/tests/%.so,$(PLUGIN))
 
 $(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
 	$(archive)
@@ -159,10 +163,13 @@ $(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/se
 	$(call link_sample,tests/services/$*.c)
 $(PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(BUILD)/link.stamp
 	$(call link_sample,$(filter tests/programs/$*.c tests/programs/$*.cc,$(PROGRAM)))
+$(PLUGINS): private LDFLAGS += -shared
+$(PLUGINS): $(BUILD)/tests/%.so: $(BUILD)/obj/tests/plugins/%.o $(BUILD)/link.stamp
+	$(call link_sample,tests/plugins/$*.c)
 
 objects: $(call objects,$(SOURCES))
 unit-tests: $(UNIT_PROGRAMS)
-samples: $(SERVICES) $(PROGRAMS)
+samples: $(SERVICES) $(PROGRAMS) $(PLUGINS)
 
 # Test and demo install what is missing before anything is compiled, so they build by a second make; it uses every
 # core unless the first was told otherwise.

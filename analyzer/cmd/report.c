@@ -5,8 +5,10 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/symbol_options.h"
 #include "find/rules.h"
 #include "model/model.h"
+#include "model/suppressions.h"
 #include "render/render.h"
 
 #define NAME        "report"
@@ -20,7 +22,10 @@ static const char description[] =
     "Exit status: 0; 1 when --fail-on tripped; 2 for usage or unreadable input.";
 
 struct settings {
-    char *format, *output, *fail_on;
+    char *format, *output, *fail_on, *suppressions_path;
+    struct suppressions *suppressions;
+    struct symbol_options symbols;
+    struct symbol_search search;
     int top;
     double price_gpu_hour, price_gib_month;
     char **paths;
@@ -37,15 +42,22 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "rows of each table (default 10); never shortens JSON", "N"},
         {"fail-on", 0, 0, G_OPTION_ARG_STRING, &settings->fail_on,
          "exit 1 if there is a finding of one of these rules", "RULE[,RULE...]|any"},
+        {"suppressions", 0, 0, G_OPTION_ARG_FILENAME, &settings->suppressions_path,
+         "leave out the leaks that FILE names, in LeakSanitizer's syntax", "FILE"},
         {"price-gpu-hour", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gpu_hour,
          "what an hour of recomputing costs", "PRICE"},
         {"price-gib-month", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gib_month,
          "what a GiB of Redis memory costs a month", "PRICE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
         {0}};
-    const struct command_line line = {
-        .name = NAME, .arguments = "PATH...", .description = description, .entries = entries};
+    GOptionEntry more[SYMBOL_ENTRIES];
+    const struct command_line line = {.name = NAME,
+                                      .arguments = "PATH...",
+                                      .description = description,
+                                      .entries = entries,
+                                      .more = more};
 
+    symbol_option_entries(&settings->symbols, more);
     bool parsed = command_line_parse(&line, argc, argv, status);
     if (settings->format == NULL)
         settings->format = g_strdup("text");
@@ -86,7 +98,21 @@ static bool check_gate(const char *fail_on, int *status)
     return unknown == NULL;
 }
 
-static bool check(const struct settings *settings, int *status)
+static bool read_suppressions(struct settings *settings, int *status)
+{
+    GError *error = NULL;
+
+    if (settings->suppressions_path == NULL)
+        return true;
+    settings->suppressions = suppressions_read(settings->suppressions_path, &error);
+    if (settings->suppressions == NULL) {
+        *status = usage_error(NAME, "--suppressions: %s", error->message);
+        g_error_free(error);
+    }
+    return settings->suppressions != NULL;
+}
+
+static bool check(struct settings *settings, int *status)
 {
     if (report_renderer_named(settings->format) == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
@@ -98,7 +124,8 @@ static bool check(const struct settings *settings, int *status)
     else if (settings->paths == NULL)
         *status = usage_error(NAME, "no capture given");
     else
-        return check_gate(settings->fail_on, status);
+        return check_gate(settings->fail_on, status) && read_suppressions(settings, status) &&
+               symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
 
@@ -174,7 +201,9 @@ static int run(const struct settings *settings)
     const struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
                                              .price_gib_month = settings->price_gib_month,
                                              .progress = message_progress,
-                                             .progress_context = (void *)(uintptr_t)NAME};
+                                             .progress_context = (void *)(uintptr_t)NAME,
+                                             .search = settings->search,
+                                             .suppressions = settings->suppressions};
     GError *error = NULL;
     struct report *report =
         analyse(settings->paths, g_strv_length(settings->paths), &options, &error);
@@ -201,6 +230,9 @@ int cmd_report(int argc, char **argv)
     g_free(settings.format);
     g_free(settings.output);
     g_free(settings.fail_on);
+    g_free(settings.suppressions_path);
+    suppressions_free(settings.suppressions);
+    symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "find/leaks.h"
+#include "model/names.h"
 #include "model/text.h"
 #include "model/units.h"
 
@@ -32,13 +33,17 @@ static char *place_of(const struct stack *stack)
     if (frame == NULL) {
         g_string_append(place, "a place that has no stack");
     } else if (frame->function != NULL) {
-        g_string_append(place, frame->function);
+        char *name = name_short(frame->function);
+        g_string_append(place, name);
+        g_free(name);
         if (frame->file != NULL && frame->line != 0)
             g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
         else if (frame->module != NULL)
             g_string_append_printf(place, " (%s)", text_base_name(frame->module));
     } else {
-        g_string_append_printf(place, "%s+0x%" G_GINT64_MODIFIER "x",
+        g_string_append_printf(place,
+                               frame->module != NULL ? "%s+0x%" G_GINT64_MODIFIER "x"
+                                                     : "%s, 0x%" G_GINT64_MODIFIER "x",
                                frame->module != NULL ? text_base_name(frame->module)
                                                      : "code of no file",
                                frame->offset);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "model/model.h"
+#include "model/suppressions.h"
 
 #define NS_PER_SECOND 1e9
 
@@ -162,6 +163,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
 {
     struct symbols *symbols = symbols_new(report);
 
+    symbols_search(symbols, &options->search);
     tell(options, "heap", 0.1);
     heap_model(report, symbols, captures);
     tell(options, "cache", 0.3);
@@ -170,10 +172,12 @@ static void run_steps(struct report *report, GPtrArray *captures,
     find_duplicates(report, cache);
     tell(options, "leaks", 0.8);
     find_leaks(report, symbols, captures, cache);
+    suppress_leaks(report, options->suppressions);
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);
     sort_findings(report);
+    symbols_tell(symbols);
     cache_model_free(cache);
     symbols_free(symbols);
 }

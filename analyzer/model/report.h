@@ -177,11 +177,23 @@ struct cost_report {
         wasted_money; /* NAN */
 };
 
+struct suppression_report { /* a line of a suppression file */
+    const char *pattern;
+    guint line, leaks; /* its number, and how many leaks it took out */
+    double live_bytes, live_count;
+};
+
+struct suppressed_report {
+    const char *file; /* NULL: none was given */
+    GArray *lines;    /* struct suppression_report, in the file's order; NULL with it */
+};
+
 struct report {
     GPtrArray *captures; /* of struct capture_report * */
     struct heap_report heap;
     GPtrArray *leaks; /* of struct leak_report *, worst first */
     struct cache_report cache;
+    struct suppressed_report suppressed;
     GPtrArray *findings; /* of struct finding *, most severe first */
     struct cost_report cost;
     GArray *windows;  /* struct window */

@@ -370,15 +370,51 @@ static json_t *make_cost(const struct cost_report *cost)
                      "wasted_money", json_number(cost->wasted_money));
 }
 
+/* ---- Suppressed leaks ---- */
+
+static json_t *make_suppression(const void *element)
+{
+    const struct suppression_report *line = element;
+
+    return json_pack("{so, si, si, so, so}",                     //
+                     "pattern", json_text(line->pattern),        //
+                     "line", (int)line->line,                    //
+                     "leaks_count", (int)line->leaks,            //
+                     "live_bytes", json_whole(line->live_bytes), //
+                     "live_count", json_whole(line->live_count));
+}
+
+static json_t *make_suppressed(const struct suppressed_report *suppressed)
+{
+    struct suppression_report all = {.leaks = 0};
+
+    if (suppressed->file == NULL)
+        return json_null();
+    for (guint i = 0; i < suppressed->lines->len; i++) {
+        const struct suppression_report *line =
+            &g_array_index(suppressed->lines, struct suppression_report, i);
+        all.leaks += line->leaks;
+        all.live_bytes += line->live_bytes;
+        all.live_count += line->live_count;
+    }
+    return json_pack("{so, si, so, so, so}",                   //
+                     "file", json_text(suppressed->file),      //
+                     "leaks_count", (int)all.leaks,            //
+                     "live_bytes", json_whole(all.live_bytes), //
+                     "live_count", json_whole(all.live_count), //
+                     "lines", list_of_structs(suppressed->lines, make_suppression));
+}
+
 void render_report_json(const struct report *report, const struct render_options *options,
                         FILE *out)
 {
     (void)options;
-    json_put(json_pack("{ss, so, so, so, so, so, so, so}",                  //
+    json_put(json_pack("{ss, so, so, so, so, so, so, so, so}",              //
                        "schema", "leakey.report/1",                         //
                        "captures", list_of(report->captures, make_capture), //
                        "heap", make_heap(&report->heap),                    //
                        "leaks", list_of(report->leaks, make_leak),          //
+                       "suppressed", make_suppressed(&report->suppressed),  //
                        "cache", make_cache(report),                         //
                        "findings", list_of(report->findings, make_finding), //
                        "cost", make_cost(&report->cost),                    //
