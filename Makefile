@@ -206,6 +206,11 @@ demo: ## the sample service before and after its refactor: run, report, compare
 	+$(Q)$(rebuild) all samples
 	@scripts/demo
 
+bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIANTS=PATTERN choose
+	@scripts/install-deps build test bench
+	+$(Q)$(rebuild) all samples workloads
+	@scripts/bench
+
 # Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS each, from a capture that a program of ours made.
 # What it finds stays in build/fuzz.
 FUZZ_SECONDS ?= 60
@@ -295,7 +300,7 @@ clean: ## everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T='
+	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
 
-.PHONY: all objects unit-tests samples workloads test demo fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE
