@@ -18,6 +18,7 @@ struct analysis_options {
     double price_gpu_hour, price_gib_month;                                /* NAN: no money */
     void (*progress)(const char *what, double share_ratio, void *context); /* NULL: none */
     void *progress_context;
+    GPtrArray *searches; /* of struct search *: processes whose memory was searched; NULL none */
 };
 
 /* Opens every capture that the paths name and analyses them together, as one service, merged by
@@ -40,6 +41,9 @@ const struct frame *stack_culprit(const struct stack *stack);
 
 /* model/heap.c: report->heap. */
 void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures);
+/* model/reachability.c: what the searches say of sites and captures, after heap_model. */
+void reachability_model(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                        GPtrArray *searches);
 /* find/leaks.c: report->leaks and their findings, after heap_model. The cache model (NULL: none)
  * names the templates. */
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
