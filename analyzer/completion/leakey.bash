@@ -38,7 +38,7 @@ _leakey() {
         done
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
-    report) options='--format --output --top --fail-on --price-gpu-hour --price-gib-month --help' ;;
+    report) options='--format --output --top --fail-on --reachability --price-gpu-hour --price-gib-month --help' ;;
     compare) options='--format --output --top --fail-on-regression --help' ;;
     dump) options='--what --format --output --help' ;;
     pause | resume | check) options='--help' ;;
@@ -51,6 +51,13 @@ _leakey() {
     --ring) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;
     --fail-on) mapfile -t COMPREPLY < <(compgen -W "$rules" -- "$word") ;;
     -w | --what) mapfile -t COMPREPLY < <(compgen -W "$parts" -- "$word") ;;
+    --reachability)
+        if [[ $word == [0-9]* ]]; then
+            mapfile -t COMPREPLY < <(cd /proc && compgen -d -X '!*([0-9])' -- "$word")
+        else
+            compopt -o default
+        fi
+        ;;
     --top | --price-gpu-hour | --price-gib-month) ;;
     *)
         if [[ $word == -* ]]; then

@@ -39,17 +39,14 @@ static void join_spans(struct blocks *blocks, const struct span *spans, size_t c
             sorted[usable++] = (struct numbered){spans[i], i};
     }
     qsort(sorted, usable, sizeof(*sorted), by_start);
-    blocks->starts = g_new(uint64_t, usable);
-    blocks->ends = g_new(uint64_t, usable);
+    blocks->all = g_new(struct span, usable + 1);
     for (size_t i = 0; i < usable; i++) {
         const struct span *span = &sorted[i].span;
-        uint32_t last = blocks->count - 1;
-        if (blocks->count != 0 && span->start < blocks->ends[last]) {
-            blocks->ends[last] = MAX(blocks->ends[last], span->end);
-        } else {
-            blocks->starts[blocks->count] = span->start;
-            blocks->ends[blocks->count++] = span->end;
-        }
+        struct span *last = blocks->count == 0 ? NULL : &blocks->all[blocks->count - 1];
+        if (last != NULL && span->start < last->end)
+            last->end = MAX(last->end, span->end);
+        else
+            blocks->all[blocks->count++] = *span;
         block_of[sorted[i].number] = blocks->count - 1;
     }
     g_free(sorted);
@@ -59,8 +56,8 @@ static void join_spans(struct blocks *blocks, const struct span *spans, size_t c
  * its first. */
 static void enter_pages(struct blocks *blocks, uint32_t block)
 {
-    uint64_t last = (blocks->ends[block] - 1) >> BLOCKS_PAGE_BIT;
-    for (uint64_t page = blocks->starts[block] >> BLOCKS_PAGE_BIT; page <= last; page++) {
+    uint64_t last = (blocks->all[block].end - 1) >> BLOCKS_PAGE_BIT;
+    for (uint64_t page = blocks->all[block].start >> BLOCKS_PAGE_BIT; page <= last; page++) {
         struct blocks_span **span = &blocks->spans[page >> (BLOCKS_SPAN_BIT - BLOCKS_PAGE_BIT)];
         if (*span == NULL)
             *span = g_new0(struct blocks_span, 1);
@@ -81,8 +78,8 @@ struct blocks *blocks_new(const struct span *spans, size_t count, uint32_t *bloc
     for (uint32_t i = 0; i < blocks->count; i++)
         enter_pages(blocks, i);
     if (blocks->count != 0) {
-        blocks->lowest = blocks->starts[0];
-        blocks->width = blocks->ends[blocks->count - 1] - blocks->lowest;
+        blocks->lowest = blocks->all[0].start;
+        blocks->width = blocks->all[blocks->count - 1].end - blocks->lowest;
     }
     return blocks;
 }
@@ -94,24 +91,32 @@ void blocks_free(struct blocks *blocks)
     for (size_t i = 0; i < BLOCKS_SPANS; i++)
         g_free(blocks->spans[i]);
     g_free(blocks->spans);
-    g_free(blocks->starts);
-    g_free(blocks->ends);
+    g_free(blocks->all);
     g_free(blocks);
 }
 
 /* ---- Looking up ---- */
+
+/* The place that knows the first block of the value's page; NULL when the page has none. */
+static inline const uint32_t *first_of_page(const struct blocks *blocks, uint64_t value)
+{
+    const struct blocks_span *span = blocks->spans[value >> BLOCKS_SPAN_BIT];
+    uint32_t page = (value >> BLOCKS_PAGE_BIT) & (BLOCKS_PAGES - 1);
+    bool any = span != NULL && (span->pages[page / 64] >> (page % 64) & 1);
+    return any ? &span->first[page] : NULL;
+}
 
 /* The last block at or behind `first` that starts at or before `value`. */
 static uint32_t last_started(const struct blocks *blocks, uint32_t first, uint64_t value)
 {
     uint32_t low = first;
     for (uint32_t step = 0; step < NEAR_BLOCKS; step++, low++)
-        if (low + 1 >= blocks->count || blocks->starts[low + 1] > value)
+        if (low + 1 >= blocks->count || blocks->all[low + 1].start > value)
             return low;
-    uint32_t high = MIN(blocks->count - low, (1u << BLOCKS_PAGE_BIT) + 1) + low;
+    uint32_t high = low + MIN(blocks->count - low, (1u << BLOCKS_PAGE_BIT) + 1);
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (blocks->starts[middle] <= value)
+        if (blocks->all[middle].start <= value)
             low = middle;
         else
             high = middle;
@@ -119,22 +124,21 @@ static uint32_t last_started(const struct blocks *blocks, uint32_t first, uint64
     return low;
 }
 
-static inline uint32_t look_up(const struct blocks *blocks, uint64_t value)
+/* The block of the value, `first` being the first of its page. */
+static inline uint32_t look_from(const struct blocks *blocks, uint32_t first, uint64_t value)
 {
-    const struct blocks_span *span = blocks->spans[value >> BLOCKS_SPAN_BIT];
-    uint32_t page = (value >> BLOCKS_PAGE_BIT) & (BLOCKS_PAGES - 1);
-    if (span == NULL || !(span->pages[page / 64] >> (page % 64) & 1))
+    if (value < blocks->all[first].start)
         return BLOCKS_NONE;
-    uint32_t block = span->first[page];
-    if (value < blocks->starts[block])
-        return BLOCKS_NONE;
-    block = last_started(blocks, block, value);
-    return value < blocks->ends[block] ? block : BLOCKS_NONE;
+    uint32_t block = last_started(blocks, first, value);
+    return value < blocks->all[block].end ? block : BLOCKS_NONE;
 }
 
 uint32_t blocks_at(const struct blocks *blocks, uint64_t value)
 {
-    return value - blocks->lowest < blocks->width ? look_up(blocks, value) : BLOCKS_NONE;
+    const uint32_t *first = NULL;
+    if (value - blocks->lowest < blocks->width)
+        first = first_of_page(blocks, value);
+    return first == NULL ? BLOCKS_NONE : look_from(blocks, *first, value);
 }
 
 uint32_t blocks_from(const struct blocks *blocks, uint64_t address)
@@ -142,7 +146,7 @@ uint32_t blocks_from(const struct blocks *blocks, uint64_t address)
     uint32_t low = 0, high = blocks->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (blocks->ends[middle] > address)
+        if (blocks->all[middle].end > address)
             high = middle;
         else
             low = middle + 1;
@@ -152,50 +156,79 @@ uint32_t blocks_from(const struct blocks *blocks, uint64_t address)
 
 /* ---- Scanning ---- */
 
-static void scan_stretch(const struct blocks *blocks, uint32_t from, const uint64_t *words,
-                         size_t count, blocks_found *found, void *context)
+/* Words whose page has blocks. What the look-up needs is far apart in memory, so it is fetched for
+ * all of them before it is used. */
+struct pending {
+    const uint32_t *first;
+    uint64_t value, address;
+};
+
+struct scan {
+    const struct blocks *blocks;
+    blocks_found *found;
+    void *context;
+    uint32_t next; /* the first block that ends behind the words seen so far */
+    uint32_t count;
+    struct pending pending[BLOCKS_HITS];
+};
+
+/* Addresses come in order. */
+static uint32_t block_around(struct scan *scan, uint64_t address)
 {
-    uint64_t lowest = blocks->lowest, width = blocks->width;
-    size_t i = 0;
-    while (i < count) {
-        size_t end = MIN(i + AT_ONCE, count);
-        if (end - i == AT_ONCE) { /* most eights hold nothing: no branch for each word */
-            unsigned any = 0;
-            for (size_t k = 0; k < AT_ONCE; k++)
-                any |= words[i + k] - lowest < width;
-            if (!any) {
-                i = end;
-                continue;
-            }
-        }
-        for (; i < end; i++) {
-            uint32_t to = blocks_at(blocks, words[i]);
-            if (to != BLOCKS_NONE && to != from)
-                found(context, from, to);
-        }
-    }
+    const struct blocks *blocks = scan->blocks;
+    while (scan->next < blocks->count && blocks->all[scan->next].end <= address)
+        scan->next++;
+    bool inside = scan->next < blocks->count && blocks->all[scan->next].start <= address;
+    return inside ? scan->next : BLOCKS_NONE;
 }
 
-/* How many words, from `at` on, begin before `limit`. */
-static size_t words_before(uint64_t at, uint64_t limit, size_t most)
+static void resolve(struct scan *scan)
 {
-    return limit <= at ? 0 : (size_t)MIN((limit - at + WORD - 1) / WORD, most);
+    struct hit hits[BLOCKS_HITS];
+    size_t count = 0;
+    for (uint32_t i = 0; i < scan->count; i++)
+        __builtin_prefetch(&scan->blocks->all[*scan->pending[i].first]);
+    for (uint32_t i = 0; i < scan->count; i++) {
+        const struct pending *word = &scan->pending[i];
+        struct hit hit = {block_around(scan, word->address),
+                          look_from(scan->blocks, *word->first, word->value)};
+        if (hit.to != BLOCKS_NONE && hit.to != hit.from)
+            hits[count++] = hit;
+    }
+    if (count != 0)
+        scan->found(scan->context, hits, count);
+    scan->count = 0;
+}
+
+static inline void try_word(struct scan *scan, uint64_t address, uint64_t value)
+{
+    const struct blocks *blocks = scan->blocks;
+    if (value - blocks->lowest >= blocks->width)
+        return;
+    const uint32_t *first = first_of_page(blocks, value);
+    if (first == NULL)
+        return;
+    __builtin_prefetch(first);
+    scan->pending[scan->count++] = (struct pending){first, value, address};
+    if (scan->count == BLOCKS_HITS)
+        resolve(scan);
 }
 
 void blocks_scan(const struct blocks *blocks, uint64_t address, const uint64_t *words, size_t count,
                  blocks_found *found, void *context)
 {
-    uint32_t next = blocks_from(blocks, address);
-    while (count != 0 && blocks->count != 0) {
-        while (next < blocks->count && blocks->ends[next] <= address)
-            next++;
-        bool is_last = next >= blocks->count;
-        bool inside = !is_last && blocks->starts[next] <= address;
-        uint64_t limit = is_last ? UINT64_MAX : inside ? blocks->ends[next] : blocks->starts[next];
-        size_t stretch = is_last ? count : words_before(address, limit, count);
-        scan_stretch(blocks, inside ? next : BLOCKS_NONE, words, stretch, found, context);
-        address += stretch * WORD;
-        words += stretch;
-        count -= stretch;
+    struct scan scan = {.blocks = blocks, .found = found, .context = context};
+    uint64_t lowest = blocks->lowest, width = blocks->width;
+    size_t i = 0;
+    scan.next = blocks_from(blocks, address);
+    for (; i + AT_ONCE <= count; i += AT_ONCE) { /* most eights hold nothing: one branch for all */
+        unsigned any = 0;
+        for (size_t k = 0; k < AT_ONCE; k++)
+            any |= words[i + k] - lowest < width;
+        for (size_t k = 0; any && k < AT_ONCE; k++)
+            try_word(&scan, address + (i + k) * WORD, words[i + k]);
     }
+    for (; i < count; i++)
+        try_word(&scan, address + i * WORD, words[i]);
+    resolve(&scan);
 }

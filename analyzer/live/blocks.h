@@ -28,7 +28,7 @@ struct blocks_span { /* one GiB that has blocks */
 };
 
 struct blocks {
-    uint64_t *starts, *ends; /* sorted, disjoint */
+    struct span *all; /* sorted, disjoint */
     uint32_t count;
     uint64_t lowest, width;     /* all lie in [lowest, lowest + width) */
     struct blocks_span **spans; /* BLOCKS_SPANS */
@@ -45,9 +45,14 @@ uint32_t blocks_at(const struct blocks *blocks, uint64_t value);
 /* The first block that ends beyond `address`; `count` when there is none. */
 uint32_t blocks_from(const struct blocks *blocks, uint64_t address);
 
-/* Called for each word that points into a block. `from` is the block that the word lies in,
- * BLOCKS_NONE outside of all. */
-typedef void blocks_found(void *context, uint32_t from, uint32_t to);
+/* A word that points into the block `to`, and lies in the block `from`; BLOCKS_NONE outside of all.
+ */
+struct hit {
+    uint32_t from, to;
+};
+#define BLOCKS_HITS 64u /* handed over at once, at most: enough to wait for memory once for all */
+
+typedef void blocks_found(void *context, const struct hit *hits, size_t count);
 
 /* Looks at `count` words that lie at `address` (a multiple of 8) on. A block's pointers into itself
  * are passed over. */

@@ -13,16 +13,21 @@ struct graph {
     uint32_t pending_count;
 };
 
-static void sort_edges(struct graph *graph, const struct edge *edges, size_t edge_count)
+static void sort_edges(struct graph *graph, const struct edge_list *lists, size_t list_count)
 {
+    size_t edge_count = 0;
     graph->first = g_new0(size_t, (size_t)graph->count + 2);
+    for (size_t l = 0; l < list_count; l++)
+        for (size_t i = 0; i < lists[l].count; i++)
+            graph->first[lists[l].edges[i].from + 2]++;
+    for (size_t l = 0; l < list_count; l++)
+        edge_count += lists[l].count;
     graph->to = g_new(uint32_t, edge_count);
-    for (size_t i = 0; i < edge_count; i++)
-        graph->first[edges[i].from + 2]++;
     for (size_t b = 2; b < (size_t)graph->count + 2; b++)
         graph->first[b] += graph->first[b - 1];
-    for (size_t i = 0; i < edge_count; i++)
-        graph->to[graph->first[edges[i].from + 1]++] = edges[i].to;
+    for (size_t l = 0; l < list_count; l++)
+        for (size_t i = 0; i < lists[l].count; i++)
+            graph->to[graph->first[lists[l].edges[i].from + 1]++] = lists[l].edges[i].to;
 }
 
 /* Gives `reach` to all that can be come to from the pending blocks and is `before` yet. */
@@ -100,12 +105,13 @@ static void tell_direct(struct graph *graph)
     g_free(left);
 }
 
-void graph_complete(uint8_t *reach, uint32_t count, const struct edge *edges, size_t edge_count)
+void graph_complete(uint8_t *reach, uint32_t count, const struct edge_list *lists,
+                    size_t list_count)
 {
     struct graph graph = {.reach = reach, .count = count};
     if (count == 0)
         return;
-    sort_edges(&graph, edges, edge_count);
+    sort_edges(&graph, lists, list_count);
     graph.pending = g_new(uint32_t, count);
     flood_from_outside(&graph);
     tell_direct(&graph);

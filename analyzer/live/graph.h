@@ -15,8 +15,14 @@ struct edge { /* a block that points to another */
     uint32_t from, to;
 };
 
+struct edge_list {
+    struct edge *edges;
+    size_t count;
+};
+
 /* `reach` has `count` blocks: REACH_REACHED for those that something outside points to, else
  * REACH_LOST_DIRECTLY, and is completed. Edges must lie within. */
-void graph_complete(uint8_t *reach, uint32_t count, const struct edge *edges, size_t edge_count);
+void graph_complete(uint8_t *reach, uint32_t count, const struct edge_list *lists,
+                    size_t list_count);
 
 #endif

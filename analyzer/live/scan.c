@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#define BATCH_BYTES (256u << 10) /* stays in a core's own cache between being read and looked at \
-                                  */
+#define BATCH_BYTES                                                              \
+    (256u << 10) /* stays in a core's own cache between being read and looked at \
+                  */
 #define BATCH_SPANS 256u
 #define EDGES_FIRST 4096u
 #define MOST_CORES  16u
@@ -49,17 +50,22 @@ static void add_edge(struct worker *worker, struct edge edge)
 }
 
 /* Only what is not known to be reachable yet makes work for later. */
-static void note(void *context, uint32_t from, uint32_t to)
+static void note(void *context, const struct hit *hits, size_t count)
 {
     struct worker *worker = context;
     uint8_t *reach = worker->job->reach;
 
-    if (__atomic_load_n(&reach[to], __ATOMIC_RELAXED) == REACH_REACHED)
-        return;
-    if (from == BLOCKS_NONE || __atomic_load_n(&reach[from], __ATOMIC_RELAXED) == REACH_REACHED)
-        __atomic_store_n(&reach[to], REACH_REACHED, __ATOMIC_RELAXED);
-    else
-        add_edge(worker, (struct edge){from, to});
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&reach[hits[i].to]);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t from = hits[i].from, to = hits[i].to;
+        if (__atomic_load_n(&reach[to], __ATOMIC_RELAXED) == REACH_REACHED)
+            continue;
+        if (from == BLOCKS_NONE || __atomic_load_n(&reach[from], __ATOMIC_RELAXED) == REACH_REACHED)
+            __atomic_store_n(&reach[to], REACH_REACHED, __ATOMIC_RELAXED);
+        else
+            add_edge(worker, (struct edge){from, to});
+    }
 }
 
 /* ---- Dividing the work ---- */
@@ -121,10 +127,10 @@ static gpointer work(gpointer data)
 
 static void finish(struct worker *worker, struct scan_result *result)
 {
-    g_array_append_vals(result->edges, worker->edges, (guint)worker->edge_count);
+    struct edge_list list = {worker->edges, worker->edge_count};
+    g_array_append_val(result->edges, list);
     result->read_bytes += worker->read_bytes;
     result->unread_bytes += worker->unread_bytes;
-    g_free(worker->edges);
     g_free(worker);
 }
 
@@ -154,7 +160,7 @@ static void work_together(struct job *job, struct scan_result *result)
 struct scan_result scan_begin(const struct blocks *blocks)
 {
     return (struct scan_result){.reach = g_new0(uint8_t, (gsize)blocks->count + 1),
-                                .edges = g_array_new(FALSE, FALSE, sizeof(struct edge))};
+                                .edges = g_array_new(FALSE, FALSE, sizeof(struct edge_list))};
 }
 
 void scan_words(const struct blocks *blocks, const GArray *words, struct scan_result *result)
@@ -184,6 +190,8 @@ void scan_memory(const struct blocks *blocks, const struct pages *pages,
 
 void scan_release(struct scan_result *result)
 {
+    for (guint i = 0; i < result->edges->len; i++)
+        g_free(g_array_index(result->edges, struct edge_list, i).edges);
     g_free(result->reach);
     g_array_free(result->edges, TRUE);
 }

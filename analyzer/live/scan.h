@@ -16,7 +16,7 @@ struct scan_memory { /* what is to be read */
 
 struct scan_result {
     uint8_t *reach;                    /* of each block, as graph_complete wants it */
-    GArray *edges;                     /* struct edge */
+    GArray *edges;                     /* struct edge_list: one of each worker */
     uint64_t read_bytes, unread_bytes; /* unread: of own memory */
 };
 

@@ -349,7 +349,7 @@ static void complete(struct search *search)
             search->result.reach[candidate->block] = REACH_REACHED;
     }
     graph_complete(search->result.reach, search->blocks->count,
-                   (const struct edge *)(const void *)search->result.edges->data,
+                   (const struct edge_list *)(const void *)search->result.edges->data,
                    search->result.edges->len);
 }
 

@@ -20,15 +20,16 @@
 #define MOST_HITS 4096
 
 struct hits {
-    struct edge hit[MOST_HITS];
+    struct hit hit[MOST_HITS];
     size_t count;
 };
 
-static void keep_hit(void *context, uint32_t from, uint32_t to)
+static void keep_hits(void *context, const struct hit *found, size_t count)
 {
     struct hits *hits = context;
-    assert_true(hits->count < MOST_HITS);
-    hits->hit[hits->count++] = (struct edge){from, to};
+    assert_true(count <= BLOCKS_HITS && hits->count + count <= MOST_HITS);
+    for (size_t i = 0; i < count; i++)
+        hits->hit[hits->count++] = found[i];
 }
 
 static void a_pointer_anywhere_into_a_block_finds_it(void **state)
@@ -83,7 +84,7 @@ static void no_blocks_find_nothing(void **state)
     const uint64_t words[16] = {0, HEAP, UINT64_MAX};
     struct hits hits = {.count = 0};
     struct blocks *blocks = blocks_new(NULL, 0, NULL);
-    blocks_scan(blocks, HEAP, words, 16, keep_hit, &hits);
+    blocks_scan(blocks, HEAP, words, 16, keep_hits, &hits);
     assert_int_equal(hits.count, 0);
     assert_int_equal(blocks_at(blocks, 0), BLOCKS_NONE);
     blocks_free(blocks);
@@ -98,8 +99,8 @@ static void a_word_says_which_block_it_lies_in(void **state)
     struct blocks *blocks = blocks_new(spans, 2, of);
     const uint64_t words[] = {7, HEAP + 52, HEAP + 40, HEAP + 24, HEAP + 32, HEAP + 31, HEAP + 16};
     struct hits hits = {.count = 0};
-    blocks_scan(blocks, HEAP, words, G_N_ELEMENTS(words), keep_hit, &hits);
-    const struct edge expected[] = {{BLOCKS_NONE, 1}, {0, 1}, {1, 0}, {1, 0}};
+    blocks_scan(blocks, HEAP, words, G_N_ELEMENTS(words), keep_hits, &hits);
+    const struct hit expected[] = {{BLOCKS_NONE, 1}, {0, 1}, {1, 0}, {1, 0}};
     assert_int_equal(hits.count, G_N_ELEMENTS(expected));
     assert_memory_equal(hits.hit, expected, sizeof(expected));
     blocks_free(blocks);
@@ -182,10 +183,10 @@ static void scanning_in_pieces_finds_the_same(void **state)
     for (size_t i = 0; i < WORDS; i++)
         words[i] = g_rand_int_range(random, 0, 3) == 0 ? some_value(random, spans, count) : i;
     whole.count = pieces.count = 0;
-    blocks_scan(blocks, HEAP, words, WORDS, keep_hit, &whole);
+    blocks_scan(blocks, HEAP, words, WORDS, keep_hits, &whole);
     for (size_t at = 0; at < WORDS;) {
         size_t some = MIN(WORDS - at, (size_t)g_rand_int_range(random, 1, 50));
-        blocks_scan(blocks, HEAP + 8 * at, words + at, some, keep_hit, &pieces);
+        blocks_scan(blocks, HEAP + 8 * at, words + at, some, keep_hits, &pieces);
         at += some;
     }
     assert_true(whole.count > 100);
@@ -199,6 +200,16 @@ static void scanning_in_pieces_finds_the_same(void **state)
 
 enum { L = REACH_LOST_DIRECTLY, R = REACH_REACHED, I = REACH_LOST_WITH_ANOTHER };
 
+/* From two lists, as two workers leave them. */
+static void complete(uint8_t *reach, uint32_t count, const struct edge *edges, size_t edge_count)
+{
+    struct edge *copy = g_memdup2(edges, edge_count * sizeof(*edges));
+    size_t half = edge_count / 2;
+    const struct edge_list lists[] = {{copy, half}, {copy + half, edge_count - half}};
+    graph_complete(reach, count, lists, 2);
+    g_free(copy);
+}
+
 static void reach_follows_edges(void **state)
 {
     (void)state;
@@ -207,7 +218,7 @@ static void reach_follows_edges(void **state)
     const struct edge edges[] = {{1, 2}, {0, 1}, {4, 5}, {3, 4}, {4, 1}};
     uint8_t reach[7] = {R};
     const uint8_t expected[7] = {R, R, R, L, I, I, L};
-    graph_complete(reach, 7, edges, G_N_ELEMENTS(edges));
+    complete(reach, 7, edges, G_N_ELEMENTS(edges));
     assert_memory_equal(reach, expected, sizeof(expected));
 }
 
@@ -219,14 +230,14 @@ static void one_block_stands_for_a_ring(void **state)
     const struct edge led[] = {{3, 4}, {4, 3}, {4, 5}, {0, 1}, {1, 2}, {2, 0}, {2, 3}, {6, 1}};
     uint8_t reach[7] = {L, L, L, L, L, L, R};
     int direct = 0;
-    graph_complete(reach, 7, rings, G_N_ELEMENTS(rings));
+    complete(reach, 7, rings, G_N_ELEMENTS(rings));
     for (int i = 0; i < 3; i++)
         direct += reach[i] == L;
     assert_int_equal(direct, 1);
     for (int i = 3; i < 6; i++)
         assert_int_equal(reach[i], I);
     memset(reach, L, sizeof(reach));
-    graph_complete(reach, 7, led, G_N_ELEMENTS(led));
+    complete(reach, 7, led, G_N_ELEMENTS(led));
     for (int i = 0; i < 6; i++)
         assert_int_equal(reach[i], I);
     assert_int_equal(reach[6], L);
@@ -240,7 +251,7 @@ static void long_chains_need_no_stack(void **state)
     uint8_t *reach = g_new0(uint8_t, LONG);
     for (uint32_t i = 0; i + 1 < LONG; i++)
         edges[i] = (struct edge){i + 1, i};
-    graph_complete(reach, LONG, edges, LONG - 1);
+    complete(reach, LONG, edges, LONG - 1);
     assert_int_equal(reach[LONG - 1], L);
     for (uint32_t i = 0; i + 1 < LONG; i++)
         assert_int_equal(reach[i], I);
