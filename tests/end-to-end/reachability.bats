@@ -22,7 +22,7 @@ finish() {
     jq -s '.[1]' "$DIR/truth" >"$DIR/after"
 }
 
-search() { leakey report --reachability "$STARTED" --format json -o "$DIR/report.json" "$@"; }
+search() { leakey report --reachability "$STARTED" --format json -o "$DIR/report.json"; }
 
 # reach FUNCTION FIELD: of the sites whose innermost frame it is, as judged by the search.
 reach() {
@@ -95,7 +95,7 @@ unharmed() {
 @test "redis-server, a stranger, has no unreachable block" {
     export LEAKEY_SAMPLE=4K
     start_with_shim redis redis-server --port 0 --unixsocket "$DIR/redis.sock" --save '' --appendonly no --dir "$DIR"
-    REDIS=$DIR/redis.sock
+    export REDIS=$DIR/redis.sock
     wait_until 20 redis ping
     for i in $(seq 300); do
         echo "set key:$i $(printf 'v%.0s' $(seq 100))"
@@ -163,6 +163,7 @@ unharmed() {
     LEAKEY_SAMPLE=all with_shim "$ROOT/build/tests/heap_forms" >/dev/null || true
     ended=$(find "$DIR/captures" -name '*.leakey' | head -n 1)
     run -2 --separate-stderr leakey report --reachability "$ended"
+    # shellcheck disable=SC2154  # set by run
     [[ $stderr == "leakey: report: "*"has ended"* ]]
     run -2 --separate-stderr leakey report --reachability "$DIR/captures"
     [[ $stderr == "leakey: report: "*"has ended"* ]]
