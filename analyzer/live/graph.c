@@ -22,7 +22,7 @@ static void sort_edges(struct graph *graph, const struct edge_list *lists, size_
             graph->first[lists[l].edges[i].from + 2]++;
     for (size_t l = 0; l < list_count; l++)
         edge_count += lists[l].count;
-    graph->to = g_new(uint32_t, edge_count);
+    graph->to = g_new(uint32_t, edge_count + 1);
     for (size_t b = 2; b < (size_t)graph->count + 2; b++)
         graph->first[b] += graph->first[b - 1];
     for (size_t l = 0; l < list_count; l++)

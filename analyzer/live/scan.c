@@ -134,23 +134,28 @@ static void finish(struct worker *worker, struct scan_result *result)
     g_free(worker);
 }
 
+static struct worker *begin_worker(struct job *job)
+{
+    struct worker *worker = g_new0(struct worker, 1);
+    worker->job = job;
+    return worker;
+}
+
 static void work_together(struct job *job, struct scan_result *result)
 {
-    guint count = CLAMP(g_get_num_processors(), 1, MOST_CORES);
-    struct worker *workers[MOST_CORES] = {NULL};
-    GThread *threads[MOST_CORES] = {NULL};
+    guint others = MIN(g_get_num_processors(), MOST_CORES) - 1;
+    struct worker *self = begin_worker(job), *workers[MOST_CORES];
+    GThread *threads[MOST_CORES];
 
-    count = MIN(count, MAX(job->batches->len, 1));
-    for (guint i = 0; i < count; i++) {
-        workers[i] = g_new0(struct worker, 1);
-        workers[i]->job = job;
-        if (i != 0)
-            threads[i] = g_thread_new("search", work, workers[i]);
+    others = MIN(others, job->batches->len);
+    for (guint i = 0; i < others; i++) {
+        workers[i] = begin_worker(job);
+        threads[i] = g_thread_new("search", work, workers[i]);
     }
-    work(workers[0]);
-    for (guint i = 0; i < count; i++) {
-        if (threads[i] != NULL)
-            g_thread_join(threads[i]);
+    work(self);
+    finish(self, result);
+    for (guint i = 0; i < others; i++) {
+        g_thread_join(threads[i]);
         finish(workers[i], result);
     }
 }
