@@ -31,7 +31,7 @@ static bool is_usable(const struct span *span)
 static void join_spans(struct blocks *blocks, const struct span *spans, size_t count,
                        uint32_t *block_of)
 {
-    struct numbered *sorted = g_new(struct numbered, count);
+    struct numbered *sorted = g_new(struct numbered, count + 1);
     size_t usable = 0;
     for (size_t i = 0; i < count; i++) {
         block_of[i] = BLOCKS_NONE;

@@ -68,7 +68,7 @@ static void take_blocks(struct search *search, const GArray *live)
     uint32_t *block_of = g_new(uint32_t, live->len);
 
     search->count = live->len;
-    search->candidates = g_new0(struct candidate, live->len);
+    search->candidates = g_new0(struct candidate, (gsize)live->len + 1);
     for (guint i = 0; i < live->len; i++)
         spans[i] = span_of(&g_array_index(live, struct lk_live, i));
     search->blocks = blocks_new(spans, live->len, block_of);
