@@ -185,7 +185,8 @@ static void scanning_in_pieces_finds_the_same(void **state)
     whole.count = pieces.count = 0;
     blocks_scan(blocks, HEAP, words, WORDS, keep_hits, &whole);
     for (size_t at = 0; at < WORDS;) {
-        size_t some = MIN(WORDS - at, (size_t)g_rand_int_range(random, 1, 50));
+        size_t some = (size_t)g_rand_int_range(random, 1, 50);
+        some = MIN(some, WORDS - at);
         blocks_scan(blocks, HEAP + 8 * at, words + at, some, keep_hits, &pieces);
         at += some;
     }
