@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/reachability.h"
 #include "cmd/symbol_options.h"
 #include "find/rules.h"
 #include "model/model.h"
@@ -19,10 +20,14 @@ static const char description[] =
     "PATH is a capture, a directory of captures, or a running process's capture. All\n"
     "captures are taken together, as one service.\n"
     "\n"
+    "--reachability searches the memory of a running process for the addresses of its\n"
+    "sampled live blocks: what nothing points to is leaked. The process stands still\n"
+    "for one pass over its memory. Other PATHs whose process runs are searched too.\n"
+    "\n"
     "Exit status: 0; 1 when --fail-on tripped; 2 for usage or unreadable input.";
 
 struct settings {
-    char *format, *output, *fail_on, *suppressions_path;
+    char *format, *output, *fail_on, *suppressions_path, *reachability;
     struct suppressions *suppressions;
     struct symbol_options symbols;
     struct symbol_search search;
@@ -44,6 +49,8 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "exit 1 if there is a finding of one of these rules", "RULE[,RULE...]|any"},
         {"suppressions", 0, 0, G_OPTION_ARG_FILENAME, &settings->suppressions_path,
          "leave out the leaks that FILE names, in LeakSanitizer's syntax", "FILE"},
+        {"reachability", 0, 0, G_OPTION_ARG_FILENAME, &settings->reachability,
+         "report on that process, and on what nothing in its memory points to", "PID|CAPTURE"},
         {"price-gpu-hour", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gpu_hour,
          "what an hour of recomputing costs", "PRICE"},
         {"price-gib-month", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gib_month,
@@ -52,7 +59,7 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
         {0}};
     GOptionEntry more[SYMBOL_ENTRIES];
     const struct command_line line = {.name = NAME,
-                                      .arguments = "PATH...",
+                                      .arguments = "[PATH...]",
                                       .description = description,
                                       .entries = entries,
                                       .more = more};
@@ -121,7 +128,7 @@ static bool check(struct settings *settings, int *status)
         *status = usage_error(NAME, "--top: at least 1");
     else if (!is_price(settings->price_gpu_hour) || !is_price(settings->price_gib_month))
         *status = usage_error(NAME, "a price is a number that is not negative");
-    else if (settings->paths == NULL)
+    else if (settings->paths == NULL && settings->reachability == NULL)
         *status = usage_error(NAME, "no capture given");
     else
         return check_gate(settings->fail_on, status) && read_suppressions(settings, status) &&
@@ -196,17 +203,35 @@ static bool put_out(const struct report *report, const struct settings *settings
     return output_close(&output, error);
 }
 
+/* Searches first, where that was asked for: the captures are read after it. */
+static struct report *search_and_analyse(const struct settings *settings,
+                                         struct analysis_options *options, GError **error)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    struct report *report = NULL;
+
+    for (char **path = settings->paths; path != NULL && *path != NULL; path++)
+        g_ptr_array_add(paths, g_strdup(*path));
+    if (settings->reachability != NULL)
+        options->searches = reachability_search(settings->reachability, paths, error);
+    if (settings->reachability == NULL || options->searches != NULL)
+        report = analyse((char **)paths->pdata, paths->len, options, error);
+    if (options->searches != NULL)
+        g_ptr_array_free(options->searches, TRUE);
+    g_ptr_array_free(paths, TRUE);
+    return report;
+}
+
 static int run(const struct settings *settings)
 {
-    const struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
+    struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
                                              .price_gib_month = settings->price_gib_month,
                                              .progress = message_progress,
                                              .progress_context = (void *)(uintptr_t)NAME,
                                              .search = settings->search,
                                              .suppressions = settings->suppressions};
     GError *error = NULL;
-    struct report *report =
-        analyse(settings->paths, g_strv_length(settings->paths), &options, &error);
+    struct report *report = search_and_analyse(settings, &options, &error);
     int status = STATUS_ERROR;
 
     message_progress_end();
@@ -233,6 +258,7 @@ int cmd_report(int argc, char **argv)
     g_free(settings.suppressions_path);
     suppressions_free(settings.suppressions);
     symbol_options_release(&settings.symbols);
+    g_free(settings.reachability);
     g_strfreev(settings.paths);
     return status;
 }

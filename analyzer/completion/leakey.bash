@@ -40,7 +40,7 @@ _leakey() {
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
     report)
-        options="--format --output --top --fail-on --suppressions --price-gpu-hour --price-gib-month $symbols --help"
+        options="--format --output --top --fail-on --reachability --suppressions --price-gpu-hour --price-gib-month $symbols --help"
         ;;
     compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
     dump) options="--what --format --output $symbols --help" ;;
@@ -56,6 +56,13 @@ _leakey() {
     -w | --what) mapfile -t COMPREPLY < <(compgen -W "$parts" -- "$word") ;;
     --sysroot | --debug-path) compopt -o dirnames ;;
     --debuginfod) mapfile -t COMPREPLY < <(compgen -W 'off 60' -- "$word") ;;
+    --reachability)
+        if [[ $word == [0-9]* ]]; then
+            mapfile -t COMPREPLY < <(cd /proc && compgen -d -X '!*([0-9])' -- "$word")
+        else
+            compopt -o default
+        fi
+        ;;
     --top | --price-gpu-hour | --price-gib-month) ;;
     *)
         if [[ $word == -* ]]; then

@@ -166,6 +166,8 @@ static void run_steps(struct report *report, GPtrArray *captures,
     symbols_search(symbols, &options->search);
     tell(options, "heap", 0.1);
     heap_model(report, symbols, captures);
+    if (options->searches != NULL)
+        reachability_model(report, symbols, captures, options->searches);
     tell(options, "cache", 0.3);
     struct cache_model *cache = cache_model_new(report, symbols, captures);
     tell(options, "same inputs", 0.5);

@@ -32,6 +32,7 @@ struct analysis_options {
     void *progress_context;
     struct symbol_search search;
     const struct suppressions *suppressions; /* NULL: none */
+    GPtrArray *searches; /* of struct search *: processes whose memory was searched; NULL none */
 };
 
 /* Opens every capture that the paths name and analyses them together, as one service, merged by
@@ -60,6 +61,9 @@ bool module_is_own(const char *path);
 
 /* model/heap.c: report->heap. */
 void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures);
+/* model/reachability.c: what the searches say of sites and captures, after heap_model. */
+void reachability_model(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                        GPtrArray *searches);
 /* find/leaks.c: report->leaks and their findings, after heap_model. The cache model (NULL: none)
  * names the templates. */
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
