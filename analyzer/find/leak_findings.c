@@ -24,30 +24,6 @@ static const struct noun *noun_of(const char *rule)
     return &nouns[G_N_ELEMENTS(nouns) - 1];
 }
 
-/* "lookup_answer (llm_cache.c:88)", or as much of it as is known. */
-static char *place_of(const struct stack *stack)
-{
-    const struct frame *frame = stack_culprit(stack);
-    GString *place = g_string_new(NULL);
-    if (frame == NULL) {
-        g_string_append(place, "a place that has no stack");
-    } else if (frame->function != NULL) {
-        g_string_append(place, frame->function);
-        if (frame->file != NULL && frame->line != 0)
-            g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
-        else if (frame->module != NULL)
-            g_string_append_printf(place, " (%s)", text_base_name(frame->module));
-    } else {
-        g_string_append_printf(place, "%s+0x%" G_GINT64_MODIFIER "x",
-                               frame->module != NULL ? text_base_name(frame->module)
-                                                     : "code of no file",
-                               frame->offset);
-    }
-    char *shown = text_printable(place->str, place->len);
-    g_string_free(place, TRUE);
-    return shown;
-}
-
 /* " per miss of llm:<sha256>"; empty when it is tied to no outcome. */
 static char *occasion_of(const struct leak_report *leak)
 {
@@ -83,7 +59,7 @@ static char *what_leaks(const struct leak_report *leak)
 static const char *message_of(struct report *report, const struct leak_report *leak)
 {
     char count[UNITS_ROOM], bytes[UNITS_ROOM], growth[UNITS_ROOM];
-    char *place = place_of(leak->site->stack), *what = what_leaks(leak);
+    char *place = stack_place(leak->site->stack), *what = what_leaks(leak);
     double shown = leak->exact ? leak->live_count : round(leak->live_count);
     const char *message = report_printf(
         report, "%s leaks %s: %s%s %s, %s so far, %s/s", place, what, leak->exact ? "" : "about ",
@@ -113,7 +89,7 @@ static const char *remedy_of(struct report *report, const struct leak_report *le
     if (strcmp(leak->rule, "context-leak") == 0)
         return "call redisFree when the connection is done with, also where an error ends its use, "
                "or keep one connection and use it again";
-    char *place = place_of(leak->site->stack);
+    char *place = stack_place(leak->site->stack);
     const char *remedy = report_printf(
         report, "free what %s allocates on every path, or bound the structure that keeps it",
         place);

@@ -169,6 +169,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
     find_duplicates(report, cache);
     tell(options, "leaks", 0.8);
     find_leaks(report, symbols, captures, cache);
+    find_spikes(report, symbols, captures, cache);
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);

@@ -56,12 +56,13 @@ static GArray *list_items(const struct report *report)
 
 /* How surely two are the same thing; 0 is not at all. A finding of the cache keeps its template
  * where the code around it is renamed; a leak keeps its function where it is not clear which
- * template it belongs to. */
+ * template it belongs to; of a spike neither may be known. */
 static int likeness(const struct comparison_item *a, const struct comparison_item *b)
 {
     bool template = g_strcmp0(a->template_name, b->template_name) == 0;
     bool function = g_strcmp0(a->function, b->function) == 0;
     bool leak = g_str_has_suffix(a->rule, "-leak");
+    bool unnamed = a->function == NULL || b->function == NULL;
 
     if (strcmp(a->rule, b->rule) != 0)
         return 0;
@@ -69,6 +70,8 @@ static int likeness(const struct comparison_item *a, const struct comparison_ite
         return 2;
     if (leak)
         return function && a->function != NULL;
+    if (strcmp(a->rule, "memory-spike") == 0)
+        return function || unnamed;
     return template && a->template_name != NULL;
 }
 

@@ -37,6 +37,8 @@ const char *stack_identity(struct report *report, const struct stack *stack);
 /* The innermost frame that is the service's own, not an allocator's, libc's or a client library's:
  * what a reader wants to see first. NULL when there is no frame. */
 const struct frame *stack_culprit(const struct stack *stack);
+/* "lookup_answer (llm_cache.c:88)", or as much of it as is known, printable: g_free. */
+char *stack_place(const struct stack *stack);
 
 /* model/heap.c: report->heap. */
 void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures);
@@ -44,6 +46,9 @@ void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captu
  * names the templates. */
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                 const struct cache_model *model);
+/* find/spikes.c: periodic spikes of live memory, after cache_model_new (NULL: none). */
+void find_spikes(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                 const struct cache_model *model);
 
 /* model/cache.c: replays the commands in order; report->cache and its templates. Free with
  * cache_model_free. */
