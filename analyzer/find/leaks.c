@@ -170,6 +170,12 @@ static const char *outcome_name(uint32_t outcome)
     }
 }
 
+const char *branch_name(uint32_t outcome)
+{
+    const char *name = outcome_name(outcome);
+    return name != NULL ? name : outcome == LK_OUTCOME_ERROR ? "error" : "other";
+}
+
 static struct leak_report *publish(struct report *report, const struct leak_candidate *candidate)
 {
     struct leak_report *leak = report_alloc(report, sizeof(*leak));
@@ -186,6 +192,9 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
     leak->confidence_ratio = candidate->confidence_ratio;
     leak->template_name = candidate->template_name;
     leak->outcome = outcome_name(candidate->outcome);
+    if (candidate->outcome != LK_OUTCOME_NONE)
+        leak->branch = branch_name(candidate->outcome);
+    leak->branches = candidate->branches;
     bool counted = candidate->commands > 0;
     leak->bytes_per_command = counted ? candidate->tagged.bytes / candidate->commands : NAN;
     leak->count_per_command = counted ? candidate->tagged.count / candidate->commands : NAN;

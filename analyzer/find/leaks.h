@@ -34,6 +34,7 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     const char *template_name; /* NULL none */
     uint32_t outcome;          /* enum lk_outcome */
     double commands;           /* of that outcome on that template; NAN unknown */
+    GArray *branches;          /* struct leak_branch; NULL none */
     struct estimate live;      /* of what leaks */
     struct estimate tagged;    /* of these, what belongs to that outcome on that template */
     double grown_bytes, grown_interval[2]; /* growth times its time, summed over the captures */
@@ -50,6 +51,9 @@ void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray
                        const struct cache_model *model, GPtrArray *leaks);
 void find_heap_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                      const struct cache_model *model, GPtrArray *leaks);
+
+/* "hit", "miss", "write", "error", "other"; what the branch of an object is called. */
+const char *branch_name(uint32_t outcome);
 
 /* Adds a capture's growth: bytes a second with their interval, over that span of the set's clock.
  */
@@ -78,7 +82,7 @@ struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
                                 const struct cache_model *model);
 void tag_names_free(struct tag_names *names);
 const char *tag_template(const struct tag_names *names, guint capture_index, uint32_t tag);
-/* NAN for an outcome that is not a hit, miss or write. */
+/* NAN for an outcome that is not a hit, miss, write or error. */
 double tag_commands(const struct tag_names *names, const char *template_name, uint32_t outcome);
 
 #endif

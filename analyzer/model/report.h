@@ -38,6 +38,15 @@ struct site_report {
     const struct stack *stack;
 };
 
+/* Where in the code's flow an object leaks: "hit", "miss", "write" or "error" by what the command
+ * came to, "other" for what is none of these. */
+struct leak_branch {
+    const char *name;
+    double count, bytes;
+};
+/* "on misses", "on error replies": the branch in words. */
+const char *leak_branch_words(const char *name);
+
 struct leak_report {
     const char *rule; /* heap-leak reply-leak context-leak */
     const struct site_report *site;
@@ -47,8 +56,11 @@ struct leak_report {
     double confidence_ratio;
     const char *template_name; /* NULL none */
     const char *outcome;       /* hit miss write; NULL none */
-    double bytes_per_command;  /* of that outcome on that template; NAN */
-    double count_per_command;  /* leaked objects per such command; NAN */
+    const char *branch;        /* of replies, also where it is no outcome; NULL none, or several */
+    GArray *branches; /* struct leak_branch, most first: all such objects that its call site left,
+                         exactly; NULL for blocks */
+    double bytes_per_command; /* of that outcome on that template; NAN */
+    double count_per_command; /* leaked objects per such command; NAN */
     bool exact;
 };
 

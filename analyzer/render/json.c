@@ -154,11 +154,19 @@ static json_t *make_heap(const struct heap_report *heap)
                      "timeline", list_of_structs(heap->timeline, make_point));
 }
 
+static json_t *make_branch(const void *element)
+{
+    const struct leak_branch *branch = element;
+
+    return json_pack("{so, so, so}", "branch", json_text(branch->name), "count",
+                     json_whole(branch->count), "bytes", json_whole(branch->bytes));
+}
+
 static json_t *make_leak(const void *element)
 {
     const struct leak_report *leak = element;
 
-    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, sb}",            //
+    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, so, so, sb}",    //
                      "rule", json_text(leak->rule),                                         //
                      "site", make_site(leak->site),                                         //
                      "live_bytes", json_whole(leak->live_bytes),                            //
@@ -170,6 +178,8 @@ static json_t *make_leak(const void *element)
                      "confidence_ratio", json_number(leak->confidence_ratio),               //
                      "template", json_text(leak->template_name),                            //
                      "outcome", json_text(leak->outcome),                                   //
+                     "branch", json_text(leak->branch),                                     //
+                     "branches", list_of_structs(leak->branches, make_branch),              //
                      "bytes_per_command", json_number(leak->bytes_per_command),             //
                      "count_per_command", json_number(leak->count_per_command),             //
                      "exact", leak->exact);

@@ -94,6 +94,14 @@ static void print_leak(const struct page *page, const struct leak_report *leak)
         g_string_append_printf(line, "; %s per %s",
                                units_bytes(per, sizeof(per), leak->bytes_per_command),
                                leak->outcome);
+    for (guint i = 0; leak->branches != NULL && leak->branches->len > 1 && i < leak->branches->len;
+         i++) {
+        const struct leak_branch *branch = &g_array_index(leak->branches, struct leak_branch, i);
+
+        g_string_append_printf(line, "%s%s %s", i == 0 ? "; at this call site " : ", ",
+                               units_count(count, sizeof(count), branch->count),
+                               leak_branch_words(branch->name));
+    }
     if (isfinite(leak->confidence_ratio))
         g_string_append_printf(line, "; confidence %s",
                                shown_ratio(confidence, sizeof(confidence), leak->confidence_ratio));
