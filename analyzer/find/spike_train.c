@@ -25,6 +25,8 @@ const struct spike_limits spike_limits = {
     .gap_least = 0.6,         /* of the median gap; what is outside of these is not */
     .gap_most = 1.4,          /* of the train */
     .most_variation = 0.15,   /* of the gaps: jitter of 10 % makes 0.06 to 0.08; noise 0.5 */
+    .stray_gap = 0.2,         /* of the median: how far from it two spikes around a stray are */
+    .stray_share = 0.1,       /* of the peaks may come between two spikes and not count */
     .train_share = 0.7,       /* of all the peaks that are as high: the others are strays */
     .chance = 0.001,          /* of random peaks being as regular; what is tried is counted */
     .least_commands = 6,      /* cache commands in a period, where there are any: fewer, and
@@ -173,14 +175,14 @@ static double third_highest(const struct search *search, double least)
 struct row {
     const struct search *search;
     const guint *peaks;
-    guint count;
+    guint count, dropped; /* dropped: strays, before */
     double *bases, *lows; /* between peak i and peak i + 1 */
 };
 
 static void measure_gaps(struct row *row)
 {
-    row->bases = g_new(double, row->count);
-    row->lows = g_new(double, row->count);
+    row->bases = g_new0(double, row->count);
+    row->lows = g_new0(double, row->count);
     for (guint i = 0; i + 1 < row->count; i++) {
         GArray *levels = levels_between(row->search, row->peaks[i], row->peaks[i + 1]);
         row->bases[i] = quantile_between(levels, spike_limits.base_share);
@@ -241,6 +243,11 @@ double spike_regular_chance(size_t gaps, double variation)
     return MIN(1, exp(ball - simplex));
 }
 
+static bool is_about(double gap, double median)
+{
+    return gap >= spike_limits.gap_least * median && gap <= spike_limits.gap_most * median;
+}
+
 /* The longest stretch of gaps that are about the median gap: from peak *first, *count peaks. */
 static void longest_stretch(const double *gaps, guint count, double median, guint *first,
                             guint *length)
@@ -248,9 +255,7 @@ static void longest_stretch(const double *gaps, guint count, double median, guin
     guint run = 0;
     *length = 0;
     for (guint i = 0; i < count; i++) {
-        bool about =
-            gaps[i] >= spike_limits.gap_least * median && gaps[i] <= spike_limits.gap_most * median;
-        run = about ? run + 1 : 0;
+        run = is_about(gaps[i], median) ? run + 1 : 0;
         if (run > *length) {
             *length = run;
             *first = i + 1 - run;
@@ -343,7 +348,7 @@ static bool stands_out(const struct search *search, const struct spike_train *tr
 
 static double *gaps_of(const GArray *spikes, double *median)
 {
-    double *gaps = g_new(double, spikes->len);
+    double *gaps = g_new0(double, spikes->len);
     GArray *sorted = g_array_new(FALSE, FALSE, sizeof(double));
     for (guint i = 0; i + 1 < spikes->len; i++) {
         gaps[i] = g_array_index(spikes, struct spike, i + 1).rise_seconds -
@@ -374,7 +379,8 @@ static bool judge_row(const struct row *row, struct spike_train *train)
         double spread = variation_of(gaps + first, length, &mean);
         double grain =
             row->search->widest / sqrt(6); /* of the difference of two times in buckets */
-        double tried = (row->count - length) * (double)G_N_ELEMENTS(candidate_levels);
+        double tried = (row->count - length) * (double)G_N_ELEMENTS(candidate_levels) *
+                       pow(row->count, row->dropped);
         g_array_set_size(spikes, first + length + 1);
         g_array_remove_range(spikes, 0, first);
         train->period_seconds = mean;
@@ -389,13 +395,42 @@ static bool judge_row(const struct row *row, struct spike_train *train)
     return false;
 }
 
+/* Takes out peaks between two others that are a period apart. Returns how many. */
+static guint drop_strays(const struct search *search, GArray *peaks)
+{
+    GArray *gaps = g_array_new(FALSE, FALSE, sizeof(double));
+    guint most = (guint)(spike_limits.stray_share * peaks->len), dropped = 0;
+    for (guint i = 0; i + 1 < peaks->len; i++) {
+        double gap = seconds_at(search, g_array_index(peaks, guint, i + 1)) -
+                     seconds_at(search, g_array_index(peaks, guint, i));
+        g_array_append_val(gaps, gap);
+    }
+    double median = median_of(gaps);
+    g_array_free(gaps, TRUE);
+    for (guint i = 1; i + 1 < peaks->len && dropped < most; i++) {
+        double before = seconds_at(search, g_array_index(peaks, guint, i - 1));
+        double at = seconds_at(search, g_array_index(peaks, guint, i));
+        double after = seconds_at(search, g_array_index(peaks, guint, i + 1));
+        if (at - before >= spike_limits.gap_least * median &&
+            after - at >= spike_limits.gap_least * median)
+            continue;
+        if (fabs(after - before - median) <= spike_limits.stray_gap * median) {
+            g_array_remove_index(peaks, i--);
+            dropped++;
+        }
+    }
+    return dropped;
+}
+
 static bool try_level(const struct search *search, double least, struct spike_train *train)
 {
     GArray *peaks = g_array_new(FALSE, FALSE, sizeof(guint));
     bool found = false;
     find_peaks(search, least, peaks);
+    guint dropped = peaks->len >= spike_limits.least_spikes ? drop_strays(search, peaks) : 0;
     if (peaks->len >= spike_limits.least_spikes) {
         struct row row = {.search = search,
+                          .dropped = dropped,
                           .peaks = (const guint *)(const void *)peaks->data,
                           .count = peaks->len};
         measure_gaps(&row);

@@ -19,7 +19,7 @@ struct spike_limits {
     double least_seconds, least_buckets;
     double base_share, low_ratio, rise_level, foot_level, longest_share, lesser_level, lesser_ratio;
     double gap_least, gap_most;
-    double most_variation, train_share, chance;
+    double most_variation, stray_gap, stray_share, train_share, chance;
     double least_commands, sites_spikes, named_share, listed_share, tag_share;
     double note_share, same_period, most_confidence;
 };

@@ -214,54 +214,78 @@ struct planted {
     unsigned count;
     uint64_t sample_bytes;
     double requests_mib, leak_mib, start_up_mib; /* leak: in each period */
+    double uneven;                               /* of the height, +- */
+    unsigned strays;                             /* bursts between, as high */
 };
 
 static const struct planted plants[] = {
-    {0.5, 0.2, 0, 40, 10, 1, 5, 0, 0},
-    {0.5, 0.3, 0.1, 60, 12, 512 * KIB, 5, 0, 0},
-    {2, 0.1, 0.1, 30, 6, 512 * KIB, 3, 0, 40},
-    {2, 0.3, 0, 180, 5, 512 * KIB, 40, 20, 0},
-    {30, 0.1, 0.1, 180, 12, 512 * KIB, 20, 30, 100},
-    {30, 0.02, 0, 100, 7, 64 * KIB, 10, 0, 0},
-    {30, 0.4, 0.05, 100, 20, 1, 20, 10, 300},
-    {120, 0.05, 0.1, 500, 25, 512 * KIB, 100, 20, 0},
-    {600, 0.1, 0, 1000, 6, 512 * KIB, 100, 0, 0},
-    {1, 0.2, 0.05, 60, 120, 512 * KIB, 5, 0, 0},
+    {0.5, 0.2, 0, 40, 10, 1, 5, 0, 0, 0, 0},
+    {0.5, 0.3, 0.1, 60, 12, 512 * KIB, 5, 0, 0, 0, 0},
+    {2, 0.1, 0.1, 30, 6, 512 * KIB, 3, 0, 40, 0, 0},
+    {2, 0.3, 0, 180, 5, 512 * KIB, 40, 20, 0, 0, 0},
+    {30, 0.1, 0.1, 180, 12, 512 * KIB, 20, 30, 100, 0, 0},
+    {30, 0.02, 0, 100, 7, 64 * KIB, 10, 0, 0, 0, 0},
+    {30, 0.4, 0.05, 100, 20, 1, 20, 10, 300, 0, 0},
+    {120, 0.05, 0.1, 500, 25, 512 * KIB, 100, 20, 0, 0, 0},
+    {600, 0.1, 0, 1000, 6, 512 * KIB, 100, 0, 0, 0, 0},
+    {1, 0.2, 0.05, 60, 120, 512 * KIB, 5, 0, 0, 0, 0},
+    {30, 0.1, 0.1, 180, 12, 512 * KIB, 10, 10, 0, 0.3, 0},
+    {2, 0.1, 0.05, 60, 25, 512 * KIB, 5, 0, 0, 0, 2},
 };
 
 struct result {
     struct report *report;
-    double period; /* as it was, with its jitter */
+    double period, height; /* as they were, with their jitter: mean and median */
 };
 
-/* Times are cut finely where there is a spike. */
+/* Up to the next spike; times are cut finely. */
+static void run_period(struct service *service, const struct planted *planted,
+                       const struct load *load, double from, double next, bool stray)
+{
+    struct load burst = *load;
+    burst.starts += planted->period * service_uniform(service, 0.4, 0.6);
+    for (double step = 0; step < 200; step++) {
+        service->now = from + step / 200 * (next - from);
+        service_follow(service, stray && service->now >= burst.starts ? &burst : load);
+        service_serve(service, planted->requests_mib);
+        if (g_rand_double(service->random) < planted->leak_mib / 200)
+            service_keep(service, 0, service->site, 1 * MIB);
+    }
+}
+
+static gint compare_doubles(gconstpointer a, gconstpointer b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 static struct result run_planted(const struct planted *planted, guint32 seed, double lost)
 {
-    double period = planted->period, last = 0, first = 0;
+    double period = planted->period, last = 0, first = 0, at = 0.7 * period;
+    double *heights = g_new(double, planted->count);
     struct service service =
         service_new(seed, planted->sample_bytes, period * (planted->count + 1));
-    double at = 0.7 * period;
     for (int i = 0; i < planted->start_up_mib; i++)
         service_keep(&service, 0, service.site, 1 * MIB);
     for (unsigned i = 0; i < planted->count; i++) {
-        struct load load = {at, planted->duty * period, (uint64_t)(planted->height_mib * MIB)};
+        heights[i] = planted->height_mib * MIB *
+                     service_uniform(&service, 1 - planted->uneven, 1 + planted->uneven + 1e-9);
+        struct load load = {at, planted->duty * period, (uint64_t)heights[i]};
         double next =
             at + period * service_uniform(&service, 1 - planted->jitter, 1 + planted->jitter);
-        for (double step = 0; step < 200; step++) {
-            double from = i == 0 ? 0 : at;
-            service.now = from + step / 200 * (next - from);
-            service_follow(&service, &load);
-            service_serve(&service, planted->requests_mib);
-            if (g_rand_double(service.random) < planted->leak_mib / 200)
-                service_keep(&service, 0, service.site, 1 * MIB);
-        }
+        bool stray = planted->strays > 0 && i % (planted->count / planted->strays) == 5;
+        run_period(&service, planted, &load, i == 0 ? 0 : at, next, stray);
         first = i == 0 ? at : first;
         last = at;
         at = next;
     }
+    qsort(heights, planted->count, sizeof(*heights), compare_doubles);
     if (lost > 0)
         builder_lose(service.builder, lost);
-    return (struct result){service_report(&service), (last - first) / (planted->count - 1)};
+    struct result result = {service_report(&service), (last - first) / (planted->count - 1),
+                            heights[planted->count / 2]};
+    g_free(heights);
+    return result;
 }
 
 static void planted_spikes_are_found_and_measured(void **state)
@@ -275,10 +299,9 @@ static void planted_spikes_are_found_and_measured(void **state)
             const struct finding *finding = spike_of(result.report);
             if (finding != NULL) {
                 const struct spike_report *spike = finding->spike;
-                double truth = plants[i].height_mib * MIB;
                 found++;
                 period += fabs(spike->period_seconds / result.period - 1) < 0.05;
-                height += fabs(spike->height_bytes / truth - 1) < 0.2;
+                height += fabs(spike->height_bytes / result.height - 1) < 0.2;
                 count += spike->count == plants[i].count;
                 if (spike->sites->len != 0) {
                     const struct spike_site *first = g_ptr_array_index(spike->sites, 0);
@@ -302,7 +325,7 @@ static void planted_spikes_are_found_and_measured(void **state)
 static void spikes_that_the_timeline_cannot_tell_apart_later(void **state)
 {
     (void)state;
-    static const struct planted long_run = {2, 0.2, 0, 60, 400, 1, 5, 0, 0};
+    static const struct planted long_run = {2, 0.2, 0, 60, 400, 1, 5, 0, 0, 0, 0};
     struct result result = run_planted(&long_run, 1, 0);
     const struct finding *finding = spike_of(result.report);
     assert_non_null(finding);
@@ -315,7 +338,7 @@ static void spikes_that_the_timeline_cannot_tell_apart_later(void **state)
 
 /* ---- Whose memory it is ---- */
 
-static const struct planted plain = {2, 0.2, 0, 60, 10, 1, 5, 0, 0};
+static const struct planted plain = {2, 0.2, 0, 60, 10, 1, 5, 0, 0, 0, 0};
 
 static void a_ring_that_lost_spikes_says_so(void **state)
 {
