@@ -113,6 +113,9 @@ static const char *remedy_of(struct report *report, const struct leak_report *le
 {
     if (strcmp(leak->rule, "reply-leak") == 0)
         return reply_remedy(leak->branch);
+    if (leak->branch != NULL && strcmp(leak->branch, "connect-failed") == 0)
+        return "call redisFree also where err is set in what redisConnect returned: it is a context "
+               "all the same";
     if (strcmp(leak->rule, "context-leak") == 0)
         return "call redisFree when the connection is done with, also where an error ends its use, "
                "or keep one connection and use it again";

@@ -170,12 +170,6 @@ static const char *outcome_name(uint32_t outcome)
     }
 }
 
-const char *branch_name(uint32_t outcome)
-{
-    const char *name = outcome_name(outcome);
-    return name != NULL ? name : outcome == LK_OUTCOME_ERROR ? "error" : "other";
-}
-
 static struct leak_report *publish(struct report *report, const struct leak_candidate *candidate)
 {
     struct leak_report *leak = report_alloc(report, sizeof(*leak));
@@ -192,8 +186,9 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
     leak->confidence_ratio = candidate->confidence_ratio;
     leak->template_name = candidate->template_name;
     leak->outcome = outcome_name(candidate->outcome);
-    if (candidate->outcome != LK_OUTCOME_NONE)
-        leak->branch = branch_name(candidate->outcome);
+    leak->branch = candidate->branch;
+    if (candidate->kind == LK_LIVE_HEAP)
+        leak->branch = candidate->outcome == LK_OUTCOME_ERROR ? "error" : leak->outcome;
     leak->branches = candidate->branches;
     bool counted = candidate->commands > 0;
     leak->bytes_per_command = counted ? candidate->tagged.bytes / candidate->commands : NAN;

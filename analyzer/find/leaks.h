@@ -33,6 +33,7 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     const char *identity;
     const char *template_name; /* NULL none */
     uint32_t outcome;          /* enum lk_outcome */
+    const char *branch;        /* as in the report; NULL none */
     double commands;           /* of that outcome on that template; NAN unknown */
     GArray *branches;          /* struct leak_branch; NULL none */
     struct estimate live;      /* of what leaks */
@@ -51,9 +52,6 @@ void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray
                        const struct cache_model *model, GPtrArray *leaks);
 void find_heap_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                      const struct cache_model *model, GPtrArray *leaks);
-
-/* "hit", "miss", "write", "error", "other"; what the branch of an object is called. */
-const char *branch_name(uint32_t outcome);
 
 /* Adds a capture's growth: bytes a second with their interval, over that span of the set's clock.
  */

@@ -3,8 +3,9 @@
  * counted, so a few are enough, if they keep coming: not merely in flight (too young), not held
  * from the start (births only early), not a cache of replies that turns over (births only lately).
  *
- * Each branch (hit, miss, write, error) of a call site on a template is looked at alone, and is a
- * leak of its own. Where none of them has enough, the call site as a whole may have.
+ * Each branch (hit, miss, write, error; connected, connect-failed) of a call site on a template is
+ * looked at alone, and is a leak of its own. Where none of them has enough, the call site as a
+ * whole may have.
  */
 #include <math.h>
 #include <string.h>
@@ -46,12 +47,38 @@ static void group_free(gpointer data)
 
 /* ---- Grouping ---- */
 
-/* What the branch of a reply is told by; the rest is one branch. */
-static uint32_t branch_outcome(uint32_t outcome)
+static const struct {
+    uint32_t outcome;
+    const char *reply, *context;
+} branch_names[] = {
+    {LK_OUTCOME_HIT, "hit", NULL},
+    {LK_OUTCOME_MISS, "miss", NULL},
+    {LK_OUTCOME_WRITE, "write", NULL},
+    {LK_OUTCOME_ERROR, "error", "connect-failed"},
+    {LK_OUTCOME_OTHER, "other", "connected"},
+};
+
+/* A context's tag is of no template: ERROR when connecting failed, else OTHER. */
+static const char *branch_of(const struct lk_live *entry)
 {
-    bool known = outcome == LK_OUTCOME_HIT || outcome == LK_OUTCOME_MISS ||
-                 outcome == LK_OUTCOME_WRITE || outcome == LK_OUTCOME_ERROR;
-    return known ? outcome : LK_OUTCOME_OTHER;
+    bool reply = live_kind(entry) == LK_LIVE_REPLY;
+    for (size_t i = 0; i < G_N_ELEMENTS(branch_names); i++) {
+        if (branch_names[i].outcome != LK_TAG_OUTCOME(entry->tag))
+            continue;
+        if (reply)
+            return branch_names[i].reply;
+        if (LK_TAG_TEMPLATE(entry->tag) == 0 && branch_names[i].context != NULL)
+            return branch_names[i].context;
+    }
+    return reply ? "other" : "unknown";
+}
+
+static uint32_t outcome_of(const char *branch)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(branch_names); i++)
+        if (strcmp(branch_names[i].reply, branch) == 0)
+            return branch_names[i].outcome;
+    return LK_OUTCOME_NONE;
 }
 
 /* The group of that key, which is taken, or a new one for this candidate. */
@@ -85,14 +112,14 @@ static struct group *group_for(struct finder *finder, const struct run *run,
                                   .from_seconds = INFINITY,
                                   .exact = true};
     struct group *whole = group_of(finder, g_strdup_printf("%d %s", reply, like.identity), &like);
-    if (!reply)
-        return whole;
-    like.template_name = tag_template(finder->names, run->index, entry->tag);
-    like.outcome = branch_outcome(LK_TAG_OUTCOME(entry->tag));
+    like.branch = branch_of(entry);
+    like.outcome = outcome_of(like.branch);
+    if (reply)
+        like.template_name = tag_template(finder->names, run->index, entry->tag);
     like.commands = tag_commands(finder->names, like.template_name, like.outcome);
     struct group *group =
         group_of(finder,
-                 g_strdup_printf("%d %s %u %s", reply, like.identity, like.outcome,
+                 g_strdup_printf("%d %s %s %s", reply, like.identity, like.branch,
                                  like.template_name == NULL ? "" : like.template_name),
                  &like);
     group->whole = whole;
@@ -254,7 +281,7 @@ static gint by_count(gconstpointer a, gconstpointer b)
 
 static void add_branch(GArray *branches, const struct leak_candidate *part)
 {
-    const char *name = branch_name(part->outcome);
+    const char *name = part->branch;
     guint known = 0;
     while (known < branches->len &&
            strcmp(g_array_index(branches, struct leak_branch, known).name, name) != 0)
@@ -301,15 +328,16 @@ static void leave_out_wholes(struct finder *finder)
     }
 }
 
-/* What all of its objects have in common can be said of a whole too. */
-static void name_whole(struct leak_candidate *whole)
+/* What all of its objects have in common can be said of a whole too; what is not known of any of
+ * them is not said. */
+static void name_leak(struct leak_candidate *leak)
 {
-    if (whole->branches == NULL || whole->branches->len != 1)
-        return;
-    for (uint32_t outcome = LK_OUTCOME_HIT; outcome <= LK_OUTCOME_OTHER; outcome++)
-        if (strcmp(branch_name(outcome),
-                   g_array_index(whole->branches, struct leak_branch, 0).name) == 0)
-            whole->outcome = outcome;
+    if (leak->branch == NULL && leak->branches != NULL && leak->branches->len == 1) {
+        leak->branch = g_array_index(leak->branches, struct leak_branch, 0).name;
+        leak->outcome = outcome_of(leak->branch);
+    }
+    if (leak->branch != NULL && strcmp(leak->branch, "unknown") == 0)
+        leak->branch = NULL;
 }
 
 void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
@@ -326,12 +354,10 @@ void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray
     leave_out_wholes(&finder);
     g_hash_table_iter_init(&iterator, finder.groups);
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
-        const struct group *group = value;
-        struct leak_candidate *leak = group->leak;
+        struct leak_candidate *leak = ((struct group *)value)->leak;
         if (!leak->growing)
             continue;
-        if (group->whole == NULL)
-            name_whole(leak);
+        name_leak(leak);
         weigh_ratio(leak);
         g_ptr_array_add(leaks, leak);
     }

@@ -138,6 +138,9 @@ const char *leak_branch_words(const char *name)
         {"miss", "on misses"},
         {"write", "on writes"},
         {"error", "on error replies"},
+        {"connect-failed", "where connecting failed"},
+        {"connected", "after connecting"},
+        {"unknown", "of which that is not known"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(branches); i++)
         if (strcmp(branches[i].name, name) == 0)

@@ -38,8 +38,9 @@ struct site_report {
     const struct stack *stack;
 };
 
-/* Where in the code's flow an object leaks: "hit", "miss", "write" or "error" by what the command
- * came to, "other" for what is none of these. */
+/* Where in the code's flow an object leaks. A reply: "hit", "miss", "write" or "error" by what the
+ * command came to, "other" for what is none of these. A context: "connect-failed" or "connected".
+ */
 struct leak_branch {
     const char *name;
     double count, bytes;
@@ -56,9 +57,9 @@ struct leak_report {
     double confidence_ratio;
     const char *template_name; /* NULL none */
     const char *outcome;       /* hit miss write; NULL none */
-    const char *branch;        /* of replies, also where it is no outcome; NULL none, or several */
-    GArray *branches; /* struct leak_branch, most first: all such objects that its call site left,
-                         exactly; NULL for blocks */
+    const char *branch; /* of objects, also where it is no outcome; NULL unknown, or several */
+    GArray *branches;   /* struct leak_branch, most first: all such objects that its call site left,
+                           exactly; NULL for blocks */
     double bytes_per_command; /* of that outcome on that template; NAN */
     double count_per_command; /* leaked objects per such command; NAN */
     bool exact;

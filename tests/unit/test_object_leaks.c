@@ -366,6 +366,32 @@ static void connections_that_are_never_closed(void **state)
     }
 }
 
+/* The shim says of each context whether it ever connected. */
+static void connections_that_failed_are_told_from_those_that_did_not(void **state)
+{
+    (void)state;
+    struct client client = client_new();
+    for (unsigned i = 0; i < 1000; i++) {
+        uint32_t outcome = i % 50 == 0 ? LK_OUTCOME_ERROR : LK_OUTCOME_OTHER;
+        client.now = 0.1 + i / 50.0;
+        answer(&client, "llm:<number>", LK_OUTCOME_HIT, false);
+        if (i % 25 == 0)
+            builder_live(client.builder, LK_LIVE_CONTEXT, 0x7000 + i * 512, 256,
+                         (uint64_t)(client.now * 1e9), client.site, LK_TAG(outcome, 0));
+    }
+    struct report *report = analyse_built(client.builder);
+    builder_free(client.builder);
+    assert_int_equal(report->leaks->len, 2);
+    const struct leak_report *failed = leak_on(report, "connect-failed");
+    assert_near(failed->live_count, 20, 0);
+    assert_near(leak_on(report, "connected")->live_count, 20, 0);
+    assert_null(failed->outcome);
+    const struct finding *finding = finding_of(report, failed);
+    assert_non_null(strstr(finding->message, "leaks connections where connecting failed: 20 "));
+    assert_non_null(strstr(finding->remedy, "where err is set"));
+    report_free(report);
+}
+
 /* Blocks that are left behind after misses alone are told per miss. */
 static void heap_leaks_are_tied_to_outcomes(void **state)
 {
@@ -421,6 +447,7 @@ int main(void)
         cmocka_unit_test(one_call_site_leaks_on_several_branches),
         cmocka_unit_test(few_on_each_branch_are_a_leak_together),
         cmocka_unit_test(connections_that_are_never_closed),
+        cmocka_unit_test(connections_that_failed_are_told_from_those_that_did_not),
         cmocka_unit_test(heap_leaks_are_tied_to_outcomes),
         cmocka_unit_test(messages_hold_no_control_characters),
     };
