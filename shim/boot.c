@@ -2,22 +2,15 @@
 #include "boot.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "heap/filter.h"
 #include "real.h"
 
-#define AREA_BYTES (64u << 10)
-#define PAGE       4096u
+#define PAGE 4096u
 
-static _Alignas(PAGE) char area[AREA_BYTES];
+_Alignas(PAGE) char lk_boot_area[LK_BOOT_BYTES];
 static size_t area_used;
-
-bool lk_boot_owns(const void *pointer)
-{
-    return (uintptr_t)pointer - (uintptr_t)area < AREA_BYTES;
-}
 
 size_t lk_boot_size(const void *pointer)
 {
@@ -34,14 +27,14 @@ static void *area_take(size_t alignment, size_t size)
     do {
         used = __atomic_load_n(&area_used, __ATOMIC_RELAXED);
         start = (used + sizeof size + alignment - 1) & ~(alignment - 1);
-        if (size > AREA_BYTES || start > AREA_BYTES - size)
+        if (size > LK_BOOT_BYTES || start > LK_BOOT_BYTES - size)
             return NULL;
         end = start + size;
     } while (!__atomic_compare_exchange_n(&area_used, &used, end, false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
-    memcpy(area + start - sizeof size, &size, sizeof size);
-    lk_filter_add(area + start);
-    return area + start;
+    memcpy(lk_boot_area + start - sizeof size, &size, sizeof size);
+    lk_filter_add(lk_boot_area + start);
+    return lk_boot_area + start;
 }
 
 void *lk_boot_malloc(size_t size)

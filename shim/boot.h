@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What stands in lk_real_table until lk_real_init has run. Each finds the originals and calls them;
  * while they are being found, memory comes from the area. */
@@ -21,7 +22,12 @@ void *lk_boot_memalign(size_t alignment, size_t size);
 void *lk_boot_valloc(size_t size);
 size_t lk_boot_usable_size(void *pointer);
 
-bool lk_boot_owns(const void *pointer);
+#define LK_BOOT_BYTES (64u << 10)
+extern char lk_boot_area[LK_BOOT_BYTES] __attribute__((visibility("hidden")));
+static inline bool lk_boot_owns(const void *pointer)
+{
+    return (uintptr_t)pointer - (uintptr_t)lk_boot_area < LK_BOOT_BYTES;
+}
 size_t lk_boot_size(const void *pointer); /* of a block that it owns */
 
 #endif

@@ -188,7 +188,7 @@ static_assert(sizeof(struct lk_live) == 32, "layout");
 
 /* Every-allocation mode keeps its live heap blocks by address instead: a page of 256 entries for
  * each 4 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin
- * at a multiple of 16, or has no room in the fields, is in a LIVE extent.) In a BLOCKS extent
+ * at a multiple of 16, or is of 4 KiB or more, is in a LIVE extent.) In a BLOCKS extent
  * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the
  * pages themselves lie at its multiples of 4 KiB, from 4096 on. */
 #define LK_BLOCK_PAGES        15u

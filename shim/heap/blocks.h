@@ -11,15 +11,16 @@
 #include "capture/state.h"
 
 #define LK_BLOCK_ADDRESS_BITS 47u
-#define LK_BLOCK_REGION_BITS  30u /* a region's pages are found through one table */
+#define LK_BLOCK_REGION_BITS  30u   /* a region's pages are found through one table */
+#define LK_BLOCK_LARGE        4096u /* such a block is hashed: it would have a page for itself */
 
 extern uint32_t **lk_block_regions __attribute__((visibility("hidden"))); /* NULL at first */
 
 /* Whether a block of that size, allocated at that site, can have an entry. */
 static inline bool lk_block_fits(uint64_t address, uint64_t size, uint32_t site)
 {
-    return address % 16 == 0 && address >> LK_BLOCK_ADDRESS_BITS == 0 &&
-           size >> LK_BLOCK_SIZE_BITS == 0 && site >> LK_BLOCK_SITE_BITS == 0;
+    return address % 16 == 0 && address >> LK_BLOCK_ADDRESS_BITS == 0 && size < LK_BLOCK_LARGE &&
+           site >> LK_BLOCK_SITE_BITS == 0;
 }
 
 /* The entry of an address; NULL when no block near it was ever entered. */

@@ -16,8 +16,9 @@
 
 #define ONE_Q16 ((uint64_t)1 << 16)
 
-static inline void count_free(struct lk_thread *t, uint64_t size, uint32_t site, bool temporary,
-                       uint64_t now)
+static inline __attribute__((always_inline)) void count_free(struct lk_thread *t, uint64_t size,
+                                                             uint32_t site, bool temporary,
+                                                             uint64_t now)
 {
     struct lk_counts *counts = lk_counts_mine(t, site);
     if (counts) /* else it is counted as dropped */
@@ -46,10 +47,9 @@ static __attribute__((noinline)) bool enter_odd_one(struct lk_thread *t, uint64_
     return true;
 }
 
-static inline bool enter_block(struct lk_thread *t, uint64_t address, uint64_t size, uint32_t site,
-                               uint64_t born, uint64_t now)
+static inline bool enter_block(struct lk_thread *t, struct lk_block *block, uint64_t address,
+                               uint64_t size, uint32_t site, uint64_t born, uint64_t now)
 {
-    struct lk_block *block = lk_block_find(address);
     if (__builtin_expect(!block || !lk_block_fits(address, size, site), 0)) {
         if (!lk_block_fits(address, size, site))
             return enter_odd_one(t, address, size, site, born, now);
@@ -67,7 +67,10 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
                         const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
-    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    uint64_t address = (uint64_t)(uintptr_t)pointer;
+    struct lk_block *block = lk_block_find(address);
+    __builtin_prefetch(block, 1); /* on its way while the stack is looked at */
+    uint64_t now = lk_clock_now(), born = moved && moved->key ? moved->time_ns : now;
     struct lk_stack *stack = lk_stack_from(from);
     uint32_t site = stack->site;
     struct lk_counts *counts = stack->counts;
@@ -76,10 +79,11 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
         if (!counts)
             return; /* counted as dropped */
     }
-    if (!enter_block(t, address, size, site, moved && moved->key ? moved->time_ns : now, now))
+    if (!enter_block(t, block, address, size, site, born, now))
         return; /* likewise */
     lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
-    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, t->tag, now);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, t->tag,
+                      now);
     t->last_allocated = moved ? 0 : ~address;
     t->last_born_ns = now;
     if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&

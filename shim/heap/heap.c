@@ -6,7 +6,6 @@
 #include "clock.h"
 #include "config.h"
 #include "heap/counts.h"
-#include "heap/every.h"
 #include "heap/filter.h"
 #include "heap/live.h"
 #include "init.h"
@@ -120,24 +119,6 @@ static void sampled_restore(const void *pointer, const struct lk_live *entry)
 
 /* ---- Whether to record ---- */
 
-/* lk_enter for the hot paths: nothing in every.c touches errno. */
-static inline bool enter_swiftly(struct lk_thread *t)
-{
-    const struct lk_state *state = lk_state;
-    if (t->depth || !state || t->generation == 0 || t->generation != state->generation || t->late ||
-        __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED)
-        return false;
-    t->depth = LK_RECORDING;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    return true;
-}
-
-static inline void leave_swiftly(struct lk_thread *t)
-{
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    t->depth = 0;
-}
-
 /* Whether, as things stand, a sample could be recorded at all; if not, how soon to ask again is
  * set. */
 static bool may_sample(struct lk_thread *t)
@@ -153,9 +134,8 @@ static bool may_sample(struct lk_thread *t)
     return false;
 }
 
-static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t size,
-                                                       const struct lk_live *moved,
-                                                       const struct lk_caller *from)
+void lk_heap_allocated_slowly(void *pointer, uint64_t size, const struct lk_live *moved,
+                              const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
     if (t->depth && lk_heap_every)
@@ -174,19 +154,7 @@ static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t s
     }
 }
 
-void lk_heap_allocated(void *pointer, uint64_t size, const struct lk_live *moved,
-                       const struct lk_caller *from)
-{
-    struct lk_thread *t = &lk_self;
-    if (lk_heap_every && pointer && enter_swiftly(t)) {
-        lk_every_allocated(pointer, size, moved, from);
-        leave_swiftly(t);
-    } else {
-        allocated_slowly(pointer, size, moved, from);
-    }
-}
-
-static __attribute__((noinline)) void free_slowly(const void *pointer)
+void lk_heap_free_slowly(const void *pointer)
 {
     struct lk_live entry;
     if (lk_self.depth && lk_heap_every)
@@ -198,17 +166,6 @@ static __attribute__((noinline)) void free_slowly(const void *pointer)
     else if (sampled_forget(pointer, &entry))
         sampled_freed(pointer, &entry, false);
     lk_leave();
-}
-
-void lk_heap_free(const void *pointer)
-{
-    struct lk_thread *t = &lk_self;
-    if (lk_heap_every && enter_swiftly(t)) {
-        lk_every_free(pointer);
-        leave_swiftly(t);
-    } else {
-        free_slowly(pointer);
-    }
 }
 
 bool lk_heap_forget(const void *pointer, struct lk_live *entry)
