@@ -81,12 +81,9 @@ void *lk_sys_memory_wiped(size_t bytes)
     return start;
 }
 
-void *lk_sys_once_wiped(void **place, size_t bytes)
+void *lk_sys_make_wiped(void **place, size_t bytes)
 {
-    void *made = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
-    if (made)
-        return made;
-    made = lk_sys_memory_wiped(bytes);
+    void *made = lk_sys_memory_wiped(bytes), *none = NULL;
     if (made && !__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE,
                                              __ATOMIC_ACQUIRE))
         made = none;

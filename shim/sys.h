@@ -20,7 +20,12 @@ void *lk_sys_memory_wiped(size_t bytes);
 
 /* Such memory for what *place points at, made if there is none yet; two threads may come at once.
  * *place is itself either such memory or outside of it. */
-void *lk_sys_once_wiped(void **place, size_t bytes);
+void *lk_sys_make_wiped(void **place, size_t bytes);
+static inline void *lk_sys_once_wiped(void **place, size_t bytes)
+{
+    void *made = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    return made ? made : lk_sys_make_wiped(place, bytes);
+}
 
 uint64_t lk_sys_monotonic_ns(void);
 uint64_t lk_sys_realtime_ns(void);

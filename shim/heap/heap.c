@@ -55,7 +55,7 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     struct lk_thread *t = &lk_self;
     struct lk_weight weight = lk_sampling_weight(entry->size, lk_config.sample_bytes);
     struct lk_counts *counts = lk_counts_mine(t, entry->site);
-    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_lately(entry->time_ns);
     /* Nothing was allocated in between: the count to the next sample has not moved. */
     bool temporary = t->last_allocated == ~address && t->last_born_ns == entry->time_ns &&
                      t->last_remaining == t->remaining && !moved;
@@ -134,37 +134,71 @@ static bool may_sample(struct lk_thread *t)
     return false;
 }
 
-void lk_heap_allocated_slowly(void *pointer, uint64_t size, const struct lk_live *moved,
-                              const struct lk_caller *from)
+static void take_sample(struct lk_thread *t, void *pointer, uint64_t size,
+                        const struct lk_live *moved, const struct lk_caller *from)
 {
-    struct lk_thread *t = &lk_self;
+    sampled_allocated(pointer, size, moved, from);
+    t->remaining = t->last_remaining = next_gap(t);
+}
+
+/* For the first time in a thread or a process, or when nothing is to be recorded. */
+static __attribute__((noinline)) void allocated_otherwise(struct lk_thread *t, void *pointer,
+                                                          uint64_t size,
+                                                          const struct lk_live *moved,
+                                                          const struct lk_caller *from)
+{
     if (t->depth && lk_heap_every)
         lk_nested();
     if (t->depth || !pointer || !may_sample(t))
         return;
     if (t->random == 0 && !begin_thread(t, size))
         return;
-    bool entered = lk_enter();
-    if (entered)
-        (lk_heap_every ? lk_every_allocated : sampled_allocated)(pointer, size, moved, from);
-    t->remaining = next_gap(t);
-    if (entered) {
-        t->last_remaining = t->remaining;
-        lk_leave();
+    if (!lk_enter()) {
+        t->remaining = next_gap(t);
+        return;
     }
+    if (lk_heap_every)
+        lk_every_allocated(pointer, size, moved, from);
+    else
+        take_sample(t, pointer, size, moved, from);
+    lk_leave();
+}
+
+void lk_heap_allocated_slowly(void *pointer, uint64_t size, const struct lk_live *moved,
+                              const struct lk_caller *from)
+{
+    struct lk_thread *t = &lk_self;
+    if (!lk_heap_every && pointer && t->random && lk_heap_enter_swiftly(t)) {
+        take_sample(t, pointer, size, moved, from);
+        lk_heap_leave_swiftly(t);
+    } else {
+        allocated_otherwise(t, pointer, size, moved, from);
+    }
+}
+
+static inline void free_sample(const void *pointer)
+{
+    struct lk_live entry;
+    if (sampled_forget(pointer, &entry))
+        sampled_freed(pointer, &entry, false);
 }
 
 void lk_heap_free_slowly(const void *pointer)
 {
-    struct lk_live entry;
-    if (lk_self.depth && lk_heap_every)
+    struct lk_thread *t = &lk_self;
+    if (!lk_heap_every && lk_heap_enter_swiftly(t)) {
+        free_sample(pointer);
+        lk_heap_leave_swiftly(t);
+        return;
+    }
+    if (t->depth && lk_heap_every)
         lk_nested();
     if (!lk_enter_existing())
         return;
     if (lk_heap_every)
         lk_every_free(pointer);
-    else if (sampled_forget(pointer, &entry))
-        sampled_freed(pointer, &entry, false);
+    else
+        free_sample(pointer);
     lk_leave();
 }
 

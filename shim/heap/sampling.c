@@ -24,26 +24,21 @@ static double logarithm(double x)
     return 2 * y * sum + exponent * LN2;
 }
 
-/* 1 - exp(-x) for x >= 0: the series for small x, where 1 - exp would lose digits; squarings of it
- * for larger. */
-static double one_minus_exp(double x)
+/* 1 / (1 - exp(-x)) for x > 0: the Bernoulli series for x <= 1, error below 2e-8; for larger x by
+ * 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) from there. */
+static double inverse_chance(double x)
 {
-    static const double reciprocal[] = {0,       1,       1.0 / 2, 1.0 / 3, 1.0 / 4,
-                                        1.0 / 5, 1.0 / 6, 1.0 / 7, 1.0 / 8};
+    int doublings = 0;
     if (x > 40)
         return 1;
-    int halvings = 0;
-    for (; x > 0.25; x /= 2)
-        halvings++;
-    /* x - x^2/2! + x^3/3! ..., to the ninth term: error below 1e-12 */
-    double sum = 1 - x * (1.0 / 9);
-    for (int k = 8; k > 1; k--)
-        sum = 1 - x * reciprocal[k] * sum;
-    sum *= x;
-    /* 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) */
-    while (halvings--)
-        sum *= 2 - sum;
-    return sum;
+    for (; x > 1; x /= 2)
+        doublings++;
+    double s = x * x;
+    double inverse = 1 / x + 0.5 +
+                     x * (1.0 / 12 - s * (1.0 / 720 - s * (1.0 / 30240 - s * (1.0 / 1209600))));
+    while (doublings--) /* 1 / (p (2 - p)), p = 1 / inverse */
+        inverse = inverse * inverse / (2 * inverse - 1);
+    return inverse;
 }
 
 uint64_t lk_sampling_gap(uint64_t random, uint64_t mean)
@@ -66,10 +61,10 @@ struct lk_weight lk_sampling_weight(uint64_t size, uint64_t mean)
     struct lk_weight weight = {size, 1u << 16, 0};
     if (mean <= 1 || size == 0)
         return weight;
-    double p = one_minus_exp((double)size / (double)mean);
-    double count = 1 / p, bytes = (double)size * count;
-    weight.bytes = (uint64_t)(bytes + 0.5);
-    weight.count_q16 = (uint64_t)(0x1p16 * count + 0.5);
-    weight.variance = bytes * bytes * (1 - p);
+    double s = (double)(int64_t)size; /* signed: that is one instruction */
+    double count = inverse_chance(s / (double)(int64_t)mean), bytes = s * count;
+    weight.bytes = (uint64_t)(int64_t)(bytes + 0.5);
+    weight.count_q16 = (uint64_t)(int64_t)(0x1p16 * count + 0.5);
+    weight.variance = bytes * (bytes - s);
     return weight;
 }
