@@ -5,10 +5,15 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "capture/heap_events.h"
 #include "capture/state.h"
 #include "thread.h"
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14; before that it fails, and faults do it */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* ---- Extents ---- */
 
@@ -92,6 +97,15 @@ static struct lk_extent *unpark(struct lk_ring *ring)
     return NULL;
 }
 
+/* A thread that has filled one segment will fill the next one: its pages are brought in at once, for
+ * less than so many page faults cost. */
+static void populate(struct lk_extent *segment)
+{
+    int kept = errno;
+    madvise(segment, LK_GRANULE, MADV_POPULATE_WRITE);
+    errno = kept;
+}
+
 static void seal(struct lk_extent *segment)
 {
     __atomic_store_n(&segment->state, LK_SEGMENT_SEALED, __ATOMIC_RELEASE);
@@ -168,7 +182,7 @@ static struct lk_extent *recycle_segment(enum lk_ring_kind kind)
 
 /* A segment for this thread with room for `bytes`; NULL: there is none to be had. Where more threads
  * hold one than the bound has segments, the bound gives way. */
-static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t time_ns)
+static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t time_ns, bool busy)
 {
     struct lk_ring *ring = &lk_state->rings[kind];
     struct lk_extent *segment = unpark(ring);
@@ -176,8 +190,11 @@ static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t 
         seal(segment);
         segment = NULL;
     }
-    if (!segment)
+    if (!segment) {
         segment = new_segment(kind, __atomic_load_n(&ring->segments_max, __ATOMIC_RELAXED));
+        if (segment && busy)
+            populate(segment);
+    }
     if (!segment)
         segment = recycle_segment(kind);
     if (!segment)
@@ -207,9 +224,9 @@ static void put_thread_record(struct lk_thread *t, uint64_t time_ns)
 }
 
 /* Gives the thread a segment with room for `bytes` more than its own opening record. */
-static bool begin_segment(struct lk_thread *t, size_t bytes, uint64_t time_ns)
+static bool begin_segment(struct lk_thread *t, size_t bytes, uint64_t time_ns, bool busy)
 {
-    t->segment = acquire(LK_RING_RECORDS, sizeof(struct lk_record_thread) + bytes, time_ns);
+    t->segment = acquire(LK_RING_RECORDS, sizeof(struct lk_record_thread) + bytes, time_ns, busy);
     if (!t->segment)
         return false;
     t->position = t->segment->committed;
@@ -225,11 +242,12 @@ void *lk_record_begin(enum lk_record_type type, size_t bytes, uint64_t time_ns)
         lk_drop(LK_DROP_TOO_LARGE);
         return NULL;
     }
-    if (t->segment && t->position + bytes > LK_SEGMENT_ROOM) {
+    bool full = t->segment && t->position + bytes > LK_SEGMENT_ROOM;
+    if (full) {
         seal(t->segment);
         t->segment = NULL;
     }
-    if (!t->segment && !begin_segment(t, bytes, time_ns)) {
+    if (!t->segment && !begin_segment(t, bytes, time_ns, full)) {
         lk_drop(LK_DROP_NO_SEGMENT);
         return NULL;
     }
@@ -260,13 +278,15 @@ static void heap_close(struct lk_thread *t)
 
 bool lk_heap_mark_put(struct lk_thread *t, uint64_t time_ns)
 {
-    if (t->heap_segment && t->heap_position + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM) {
+    bool full =
+        t->heap_segment && t->heap_position + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM;
+    if (full) {
         heap_close(t);
         seal(t->heap_segment);
         t->heap_segment = NULL;
     }
     if (!t->heap_segment) {
-        t->heap_segment = acquire(LK_RING_HEAP, 2 * sizeof(struct lk_heap_event), time_ns);
+        t->heap_segment = acquire(LK_RING_HEAP, 2 * sizeof(struct lk_heap_event), time_ns, full);
         if (!t->heap_segment) {
             t->heap_position = LK_SEGMENT_ROOM; /* so that the next event comes here, too */
             lk_drop(LK_DROP_NO_SEGMENT);
