@@ -10,65 +10,42 @@
 
 #include <cmocka.h>
 
-#include "capture/state.h"
-#include "thread.h"
+#include "capture/heap_events.h"
+#include "common/played_capture.h"
 
-#define GRANULES 64u
+#define SEGMENTS 8u
 
-/* The rest of the capture, in plain memory. */
-static struct lk_state the_state;
-struct lk_state *lk_state = &the_state;
-__thread struct lk_thread lk_self __attribute__((tls_model("initial-exec")));
-
-struct lk_header *lk_capture_header(void)
-{
-    return (struct lk_header *)(void *)the_state.base;
-}
-
-uint64_t lk_capture_offset(const void *pointer)
-{
-    return (uint64_t)((const char *)pointer - the_state.base);
-}
-
-bool lk_capture_reserve(uint64_t end)
-{
-    return end <= GRANULES * LK_GRANULE;
-}
-
-void lk_drop(enum lk_drop why)
-{
-    lk_add(&lk_capture_header()->dropped[why], 1);
-}
+struct numbered {
+    struct lk_record head;
+    uint64_t number, filling;
+    uint64_t more[2];
+};
+static_assert(sizeof(struct numbered) == 48, "as large as a record of the ring may well be");
 
 static int begin(void **state)
 {
     (void)state;
-    memset(&the_state, 0, sizeof the_state);
-    memset(&lk_self, 0, sizeof lk_self);
-    the_state.base = aligned_alloc(LK_GRANULE, GRANULES * LK_GRANULE);
-    assert_non_null(the_state.base);
-    memset(the_state.base, 0, GRANULES * LK_GRANULE);
-    the_state.mapped_bytes = GRANULES * LK_GRANULE;
-    the_state.segments_max = 8;
-    lk_capture_header()->used_bytes = LK_GRANULE;
+    played_begin(64);
+    lk_state->rings[LK_RING_RECORDS].segments_max = SEGMENTS;
+    lk_state->rings[LK_RING_HEAP].segments_max = SEGMENTS;
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    free(the_state.base);
+    played_end();
     return 0;
 }
 
 static bool write_one(uint64_t number)
 {
-    size_t bytes = sizeof(struct lk_record_alloc) + number % 7 * 24;
-    struct lk_record_alloc *record = lk_record_begin(LK_RECORD_ALLOC, bytes, number);
+    size_t bytes = sizeof(struct numbered) + number % 7 * 24;
+    struct numbered *record = lk_record_begin(LK_RECORD_REPLY, bytes, number);
     if (!record)
         return false;
-    memset(&record->address, (int)(number & 0x7f), bytes - sizeof record->head);
-    record->address = number;
+    memset(&record->number, (int)(number & 0x7f), bytes - sizeof record->head);
+    record->number = number;
     lk_record_end();
     return true;
 }
@@ -78,7 +55,7 @@ static uint64_t count_kept(void)
 {
     uint64_t kept = 0;
     for (uint64_t at = LK_GRANULE; at < lk_capture_header()->used_bytes; at += LK_GRANULE) {
-        const struct lk_extent *segment = (const void *)(the_state.base + at);
+        const struct lk_extent *segment = (const void *)(lk_state->base + at);
         const char *records = (const char *)(segment + 1);
         uint64_t last = 0, here = 0;
         assert_int_equal(segment->kind, LK_EXTENT_SEGMENT);
@@ -88,12 +65,12 @@ static uint64_t count_kept(void)
             if (head->type == LK_RECORD_THREAD) {
                 last = 0;
             } else {
-                const struct lk_record_alloc *record = (const void *)head;
-                assert_int_equal(head->type, LK_RECORD_ALLOC);
-                assert_true(record->address > last);
-                assert_int_equal(record->address, head->time_ns);
-                assert_int_equal((record->size & 0xff), record->address & 0x7f);
-                last = record->address;
+                const struct numbered *record = (const void *)head;
+                assert_int_equal(head->type, LK_RECORD_REPLY);
+                assert_true(record->number > last);
+                assert_int_equal(record->number, head->time_ns);
+                assert_int_equal((record->filling & 0xff), record->number & 0x7f);
+                last = record->number;
                 here++;
             }
             used += head->bytes;

@@ -34,6 +34,7 @@ struct builder *builder_new(void)
     b->sketches = g_ptr_array_new_with_free_func(g_free);
     b->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
     b->live = g_array_new(FALSE, TRUE, sizeof(struct lk_live));
+    b->blocks = g_array_new(FALSE, TRUE, sizeof(struct lk_live));
     b->live_by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     for (size_t lane = 0; lane < LK_SHARED_LANES; lane++)
         b->counts[lane] = g_array_new(FALSE, TRUE, sizeof(struct lk_counts));
@@ -64,6 +65,7 @@ void builder_free(struct builder *b)
     g_ptr_array_free(b->sketches, TRUE);
     g_array_free(b->verbs, TRUE);
     g_array_free(b->live, TRUE);
+    g_array_free(b->blocks, TRUE);
     g_hash_table_destroy(b->live_by_key);
     g_array_free(b->segments, TRUE);
     g_hash_table_destroy(b->open);
@@ -212,6 +214,15 @@ void builder_live(struct builder *b, enum lk_live_kind kind, uint64_t address, u
     touch(b, time_ns);
 }
 
+void builder_block(struct builder *b, uint64_t address, uint64_t size, uint64_t time_ns,
+                   uint32_t site, uint32_t tag)
+{
+    struct lk_live entry = {
+        .key = address, .size = size, .time_ns = time_ns, .site = site, .tag = tag};
+    g_array_append_val(b->blocks, entry);
+    touch(b, time_ns);
+}
+
 /* ---- Records ---- */
 
 void builder_thread(struct builder *b, uint32_t thread)
@@ -229,12 +240,13 @@ static struct segment *new_segment(struct builder *b, GHashTable *open, enum lk_
 {
     struct segment *full = open_segment(b, open);
     uint64_t *sequence = kind == LK_EXTENT_SEGMENT ? &b->sequence : &b->heap_sequence;
-    struct segment fresh = {.head = {.kind = kind,
-                                     .granules = 1,
-                                     .sequence = (*sequence)++,
-                                     .state = LK_SEGMENT_OPEN,
-                                     .thread = b->thread},
-                            .room = g_malloc0(LK_SEGMENT_ROOM)};
+    struct segment fresh = {
+        .head = {.kind = kind,
+                 .granules = 1,
+                 .sequence = (*sequence)++,
+                 .state = kind == LK_EXTENT_SEGMENT ? LK_SEGMENT_OPEN : LK_SEGMENT_PARKED,
+                 .thread = b->thread},
+        .room = g_malloc0(LK_SEGMENT_ROOM)};
     if (full != NULL)
         full->head.state = LK_SEGMENT_SEALED;
     g_array_append_val(b->segments, fresh);
