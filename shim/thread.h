@@ -21,12 +21,13 @@ struct lk_stack_cache;
 
 #define LK_PENDING_TAGS 32u
 
-struct lk_clock { /* clock.h */
+struct lk_clock {       /* clock.h */
     uint64_t ticks, ns; /* when the system was asked last: the counter, and the time */
     uint64_t span;      /* ticks for which that can be gone on from; 0: always ask */
     uint64_t rate;      /* ns a tick, times 2^32 */
-    uint64_t told;      /* the latest time that lk_clock_now gave */
-    uint64_t retold;    /* how often lk_clock_lately has given it again */
+    uint64_t told;      /* the latest time that was given */
+    uint64_t
+        retell; /* how often lk_clock_lately may still give it again; a thread begins by asking */
 };
 
 /* What the thread has counted and not yet added to the process's live bytes: heap/gauge.h. */
@@ -46,8 +47,8 @@ struct lk_thread {
     uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
-    uint64_t last_allocated; /* address, to know temporary allocations */
-    struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
+    uint64_t last_allocated;         /* address, to know temporary allocations */
+    struct lk_stack_cache *stacks;   /* stack/cache.h; NULL before the first stack */
     struct lk_extent *const *counts; /* of its lane */
     struct lk_clock clock;
     struct lk_gauge gauge;
