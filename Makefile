@@ -35,11 +35,11 @@ UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
-PROGRAM := $(wildcard tests/programs/*.c)
+PROGRAM := $(wildcard tests/programs/*.c tests/programs/*.cc)
 FUZZ := $(wildcard tests/fuzz/*.c)
 SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(FUZZ)
 
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
+objects = $(patsubst %,$(BUILD)/obj/%.o,$(basename $1))
 # What a test source says of itself in its first lines: `// libs: -lhiredis`, `// links: shim/capture/ring.c`,
 # `// flags: -fno-inline`.
 header = $(shell sed -n '1,10s|^// *$1: *||p' $2)
@@ -51,6 +51,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 HARDEN = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 COMMON_FLAGS = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+C_ALONE = -std=gnu11 -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition# C++ has no such thing
 
 # The shim must not be bent by the compiler's knowledge of malloc, must not allocate for its thread-locals, and must
 # be unwindable.
@@ -94,6 +95,10 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags.stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/obj/%.o: %.cc $(BUILD)/flags.stamp
+	$(call say,C++,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu++17 $(filter-out $(C_ALONE),$(FLAGS)) -MMD -MP -c $< -o $@
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
 define archive
@@ -140,7 +145,7 @@ $(filter $(BUILD)/tests/unit/test_%,$(UNIT_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/
 
 # Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names.
 SERVICES := $(patsubst tests/services/%.c,$(BUILD)/tests/%,$(SERVICE))
-PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(PROGRAM))
+PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/tests/%,$(basename $(PROGRAM)))
 
 $(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
 	$(archive)
@@ -153,7 +158,7 @@ endef
 $(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/services.a
 	$(call link_sample,tests/services/$*.c)
 $(PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(BUILD)/link.stamp
-	$(call link_sample,tests/programs/$*.c)
+	$(call link_sample,$(filter tests/programs/$*.c tests/programs/$*.cc,$(PROGRAM)))
 
 objects: $(call objects,$(SOURCES))
 unit-tests: $(UNIT_PROGRAMS)
@@ -204,7 +209,7 @@ fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 # Lint. Samples hold faults on purpose, so checks that look for faults leave them alone; compilers do not.
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
 CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
-c_files = $(shell find shim analyzer tests -name '*.[ch]')
+c_files = $(shell find shim analyzer tests -name '*.[ch]' -o -name '*.cc')
 shell_files = $(shell grep -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run) \
 	$(wildcard tests/end-to-end/*.bash analyzer/completion/*.bash)
 bats_files = $(wildcard tests/end-to-end/*.bats)
@@ -241,7 +246,7 @@ $(LINTERS) format: | lint-deps
 linters: # their names, for .ci/run
 	@echo $(LINTERS)
 
-format: ## lay out every C file
+format: ## lay out every C and C++ file
 	$(call say,FORMAT,C files)
 	$(Q)clang-format -i $(c_files)
 

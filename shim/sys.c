@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +91,17 @@ void *lk_sys_once_wiped(void **place, size_t bytes)
                                              __ATOMIC_ACQUIRE))
         made = none;
     return made;
+}
+
+/* The kernel copies the signal set in before it looks at what to do with it, which here is
+ * nothing. */
+bool lk_sys_readable(uint64_t address)
+{
+    int kept = errno;
+    bool fault = syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 &&
+                 errno == EFAULT;
+    errno = kept;
+    return !fault;
 }
 
 static uint64_t clock_ns(clockid_t which)

@@ -35,6 +35,9 @@ static inline bool lk_sys_own(const void *address)
            (uintptr_t)lk_sys_image_end - (uintptr_t)lk_sys_image;
 }
 
+/* Whether eight bytes can be read at an aligned address. A system call. */
+bool lk_sys_readable(uint64_t address);
+
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);
 

@@ -75,15 +75,15 @@ static void attach(struct lk_thread *t)
     if (t->stacks)
         lk_stack_cache_clear(t->stacks);
     lk_lane_take(t, !t->late);
-    t->outside++;
+    t->depth++;
     if (exit_key_made && !t->late)
         pthread_setspecific(exit_key, (void *)(uintptr_t)1);
-    t->outside--;
+    t->depth--;
 }
 
 void lk_nested(void)
 {
-    if (lk_state && !lk_self.outside &&
+    if (lk_state && lk_self.depth == LK_RECORDING &&
         __atomic_load_n(&lk_state->phase, __ATOMIC_RELAXED) == LK_PHASE_OPEN)
         lk_drop(LK_DROP_NESTED);
 }
@@ -102,7 +102,7 @@ static bool enter(bool patient)
         lk_nested();
         return false;
     }
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     t->saved_errno = errno;
     if ((__atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN ||
          lk_capture_open(patient)) &&
@@ -128,7 +128,7 @@ bool lk_enter_existing(void)
     if (!lk_state || t->depth ||
         __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) != LK_PHASE_OPEN)
         return false;
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     t->saved_errno = errno;
     return ready(t);
 }

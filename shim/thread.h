@@ -1,9 +1,11 @@
 /*
  * The shim's per-thread state and its guard.
  *
- * `depth` counts how deep the thread is in the shim's own code: at 0 the host runs. Whatever
+ * `depth` tells whether the thread is in the shim's own code: at 0 the host runs. Whatever
  * interposed function is called at depth > 0 (by libunwind, the loader, a signal handler that
- * interrupts us) passes straight through. `cache_depth` counts how deep it is in hiredis calls that
+ * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and what
+ * is recorded there calls nothing that allocates: at exactly that depth a wrapper was called by a
+ * signal handler, and what it lost is counted. Where we do call such things depth is one more. `cache_depth` counts how deep it is in hiredis calls that
  * a wrapper forwarded: the host's allocations there are still the host's and are recorded, but only
  * the outermost call is a cache command.
  *
@@ -21,13 +23,12 @@ struct lk_stack_cache;
 
 #define LK_PENDING_TAGS 32u
 
-struct lk_clock {       /* clock.h */
+struct lk_clock { /* clock.h */
     uint64_t ticks, ns; /* when the system was asked last: the counter, and the time */
     uint64_t span;      /* ticks for which that can be gone on from; 0: always ask */
     uint64_t rate;      /* ns a tick, times 2^32 */
     uint64_t told;      /* the latest time that was given */
-    uint64_t
-        retell; /* how often lk_clock_lately may still give it again; a thread begins by asking */
+    uint64_t retell;    /* how often lk_clock_lately may give it again; 0 in a new thread: asks */
 };
 
 /* What the thread has counted and not yet added to the process's live bytes: heap/gauge.h. */
@@ -39,16 +40,17 @@ struct lk_gauge {
     uint64_t due_ns; /* when the timeline wants to hear */
 };
 
+#define LK_RECORDING 65536u
+
 struct lk_thread {
     uint64_t
         remaining; /* bytes until the next sample; an allocation of at least as many is sampled */
     uint32_t depth;
-    uint32_t outside; /* the shim's own code is in a call that may allocate for itself */
     uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
-    uint64_t last_allocated;         /* address, to know temporary allocations */
-    struct lk_stack_cache *stacks;   /* stack/cache.h; NULL before the first stack */
+    uint64_t last_allocated; /* ~address, to know temporary allocations */
+    struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
     struct lk_extent *const *counts; /* of its lane */
     struct lk_clock clock;
     struct lk_gauge gauge;
@@ -75,7 +77,7 @@ struct lk_thread {
     uint32_t
         pending_count; /* live allocations made since a command whose outcome is not known yet */
     uint64_t last_remaining;
-    uint64_t pending[LK_PENDING_TAGS];
+    uint64_t pending[LK_PENDING_TAGS]; /* ~address: who looks for pointers finds none here */
 };
 
 extern __thread struct lk_thread lk_self
@@ -91,8 +93,7 @@ bool lk_enter(void);
 bool lk_enter_command(void);
 void lk_leave(void); /* gives errno back */
 
-/* A signal handler that interrupted the shim did something that will not be recorded: counts it. To
- * be called when lk_self.depth > 0. */
+/* A wrapper was called at depth > 0: counts what is lost. */
 void lk_nested(void);
 
 /* Puts what this thread has kept to itself into the capture, and gives its segments up. At any

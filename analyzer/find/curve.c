@@ -43,16 +43,6 @@ void stretch_after_warm_up(struct stretch *stretch, const GArray *ticks)
     cut_windows(stretch);
 }
 
-bool stretch_of_ring(struct stretch *stretch)
-{
-    uint64_t end = stretch->capture->duration_ns, start = stretch->capture->heap_complete_from_ns;
-    uint64_t warm = (uint64_t)(leak_limits.warm_up_share * (double)end);
-    stretch->clock = (struct work_clock){.start_ns = MAX(start, warm), .end_ns = end};
-    cut_windows(stretch);
-    return end > stretch->clock.start_ns &&
-           (double)(end - stretch->clock.start_ns) / NS_PER_SECOND >= leak_limits.heap_seconds;
-}
-
 /* ---- Curves ---- */
 
 struct curve *curves_new(const struct stretch *stretch, double least)

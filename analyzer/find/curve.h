@@ -24,8 +24,6 @@ struct stretch {
 
 /* The whole run without its warm-up, by the clock of these commands (none: by time). */
 void stretch_after_warm_up(struct stretch *stretch, const GArray *ticks);
-/* What a ring that has wrapped still holds whole; false when that is too short to tell anything. */
-bool stretch_of_ring(struct stretch *stretch);
 
 /* A curve for each site (g_free): survivors counted; those with at least `least` of them from the
  * stretch are wanted. */

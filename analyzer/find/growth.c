@@ -70,6 +70,12 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), compare_doubles);
+    return count % 2 != 0 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
 double theil_sen(const double *x, const double *y, size_t count, double interval[2])
 {
     double slopes[PAIRS_MAX];
@@ -82,14 +88,14 @@ double theil_sen(const double *x, const double *y, size_t count, double interval
         interval[0] = interval[1] = NAN;
     if (pairs == 0)
         return NAN;
-    qsort(slopes, pairs, sizeof(*slopes), compare_doubles);
+    double middle = median(slopes, pairs);
     if (interval != NULL) {
         double n = (double)count, spread = Z_95 * sqrt(n * (n - 1) * (2 * n + 5) / 18);
         double low = floor(((double)pairs - spread) / 2), high = ceil(((double)pairs + spread) / 2);
         interval[0] = slopes[low < 0 ? 0 : (size_t)low];
         interval[1] = slopes[high >= (double)pairs ? pairs - 1 : (size_t)high];
     }
-    return pairs % 2 != 0 ? slopes[pairs / 2] : (slopes[pairs / 2 - 1] + slopes[pairs / 2]) / 2;
+    return middle;
 }
 
 double kendall_trend(const double *y, size_t count)

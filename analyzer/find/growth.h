@@ -40,4 +40,7 @@ double theil_sen(const double *x, const double *y, size_t count, double interval
 /* Pairs that rise less pairs that fall, as a share of all (Kendall's tau-a). */
 double kendall_trend(const double *y, size_t count);
 
+/* The median of count > 0 values, which it sorts. */
+double median(double *values, size_t count);
+
 #endif

@@ -1,27 +1,20 @@
 /*
  * heap-leak: a site whose live memory keeps growing in steady state.
  *
- * Where the ring holds every event of a long enough stretch, each site's live curve is rebuilt and
- * its floor has to rise: by what survives, evenly, to the end. Startup tables have no births after
- * the warm-up; bounded caches and pools level off; a sawtooth's floor and turnover do not rise.
- * Where the ring holds too little, the survivors' births over the whole run have to tell it, with
- * what is left of the ring not contradicting them.
+ * Where the ring holds every event, each site's live curve is rebuilt and its floor has to rise: by
+ * what survives, evenly, to the end. Startup tables have no births after the warm-up; bounded caches
+ * and pools level off; a sawtooth's floor and turnover do not rise. Where the ring has lost events,
+ * the sites' histories tell it (history.h).
  */
 #include <math.h>
 #include <string.h>
 
 #include "find/curve.h"
+#include "find/history.h"
 #include "find/leaks.h"
 
 #define NS_PER_SECOND 1e9
 #define LAST          (GROWTH_WINDOWS - 1)
-
-/* What one capture says of one site. */
-struct verdict {
-    double confidence;               /* 0: no leak */
-    double slope, slope_interval[2]; /* bytes a second */
-    uint64_t since_ns;               /* survivors from then on are what leaks */
-};
 
 /* ---- Judging a site ---- */
 
@@ -75,50 +68,6 @@ static struct verdict judge_curve(const struct stretch *stretch, struct curve *c
         verdict.confidence =
             (1 - levelled_chance(growth, late)) * (1 - erfc(balance / G_SQRT2) / 2);
     return verdict;
-}
-
-/* How sure the survivors' births are that something piles up through the whole run; 0: it began
- * late, as turnover does, or levelled off. */
-static double judge_births(const struct curve *curve)
-{
-    double births = curve_even_births(curve, 0, LAST),
-           early = curve_even_births(curve, 0, LAST / 2);
-    double late = births - early;
-    double turnover = binomial_tail(births, early, leak_limits.births_early_share);
-    double levelled = levelled_chance(births, late);
-    if (births < leak_limits.heap_least || !births_are_spread(curve->births) ||
-        late < leak_limits.late_growth_ratio * births || levelled > leak_limits.chance ||
-        turnover > leak_limits.chance)
-        return 0;
-    return leak_limits.wrapped_confidence * (1 - levelled) * (1 - turnover);
-}
-
-/* By the births alone: all frees ever seen count against them. */
-static struct verdict judge_by_births(const struct stretch *stretch, const struct curve *curve,
-                                      const struct heap_totals *totals)
-{
-    struct verdict verdict = {.confidence = 0};
-    double births = curve_even_births(curve, 0, LAST), bytes[GROWTH_WINDOWS];
-    if (births < leak_limits.balance_z * sqrt(births + (double)totals->sample_frees) ||
-        births_pile_up_late(curve->births))
-        return verdict;
-    for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        bytes[i] = curve->bytes / curve->count * curve_births(curve, 0, i);
-    measure_slope(stretch, bytes, &verdict);
-    verdict.confidence = judge_births(curve);
-    return verdict;
-}
-
-/* What the ring still holds shows no growth where the births promise some. */
-static bool contradicts(const struct curve *whole, const struct stretch *run,
-                        const struct curve *rest, const struct stretch *ring)
-{
-    double share = (double)(ring->clock.end_ns - ring->clock.start_ns) /
-                   (double)(run->clock.end_ns - run->clock.start_ns);
-    double promised = curve_births(whole, 0, GROWTH_WINDOWS) * share;
-    double growth = rest->floor_count[LAST] - rest->floor_count[0];
-    return promised >= leak_limits.promised_least &&
-           growth < leak_limits.kept_promise_ratio * promised;
 }
 
 /* Survivors of the warm-up that are far more than the leak's pace would leave are a table that was
@@ -227,8 +176,10 @@ static void add_leak(struct finder *finder, guint index, uint32_t site,
     add_survivors(finder, index, site, verdict, leak);
 }
 
-/* By the whole run's events. */
-static void judge_whole(struct finder *finder, guint index)
+/* By the whole run's events; where they are too few to show a shape (a block that grows by realloc
+ * is one), by the history. */
+static void judge_whole(struct finder *finder, guint index, const struct steady_state *steady,
+                        const struct survivors *survivors)
 {
     struct stretch run = {.capture = g_ptr_array_index(finder->captures, index)};
     GArray *ticks = command_times(run.capture);
@@ -236,10 +187,13 @@ static void judge_whole(struct finder *finder, guint index)
     struct curve *curves = curves_new(&run, leak_limits.heap_least);
     curves_replay(&run, curves);
     for (guint site = 1; site < run.capture->sites->len; site++) {
-        if (!curves[site].wanted)
-            continue;
-        struct verdict verdict = judge_curve(&run, &curves[site]);
-        verdict.since_ns = leaks_since(&run, &curves[site]);
+        struct verdict verdict = {.confidence = 0};
+        if (curves[site].wanted) {
+            verdict = judge_curve(&run, &curves[site]);
+            verdict.since_ns = leaks_since(&run, &curves[site]);
+        } else if (steady != NULL) {
+            verdict = judge_history(run.capture, site, steady, &survivors[site]);
+        }
         if (verdict.confidence > 0)
             add_leak(finder, index, site, &verdict);
     }
@@ -247,47 +201,35 @@ static void judge_whole(struct finder *finder, guint index)
     g_array_free(ticks, TRUE);
 }
 
-/* By what is left of the ring; where that says nothing, by the survivors' births over the whole
- * run. */
-static void judge_wrapped(struct finder *finder, guint index)
+/* The ring has lost events: by the histories alone. */
+static void judge_wrapped(struct finder *finder, guint index, const struct steady_state *steady,
+                          const struct survivors *survivors)
 {
-    struct stretch run = {.capture = g_ptr_array_index(finder->captures, index)}, ring = run;
+    struct stretch run = {.capture = g_ptr_array_index(finder->captures, index)};
     GArray *no_ticks = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     stretch_after_warm_up(&run, no_ticks);
-    bool has_rest = stretch_of_ring(&ring);
-    struct curve *curves = curves_new(&run, leak_limits.heap_least);
-    struct curve *rest = curves_new(&ring, 1);
-    if (has_rest)
-        curves_replay(&ring, rest);
-    for (guint site = 1; site < run.capture->sites->len; site++) {
-        struct verdict verdict = {.confidence = 0};
-        if (!curves[site].wanted)
-            continue;
-        if (has_rest && rest[site].wanted && judge_births(&curves[site]) > 0)
-            verdict = judge_curve(&ring, &rest[site]);
-        if (verdict.confidence <= 0 &&
-            !(has_rest && contradicts(&curves[site], &run, &rest[site], &ring)))
-            verdict = judge_by_births(
-                &run, &curves[site],
-                &g_array_index(run.capture->sites, struct capture_site, site).totals);
+    struct curve *curves = curves_new(&run, 1);
+    for (guint site = 1; site < run.capture->sites->len && steady != NULL; site++) {
+        struct verdict verdict = judge_history(run.capture, site, steady, &survivors[site]);
         verdict.since_ns = leaks_since(&run, &curves[site]);
         if (verdict.confidence > 0)
             add_leak(finder, index, site, &verdict);
     }
     g_free(curves);
-    g_free(rest);
     g_array_free(no_ticks, TRUE);
 }
 
 static void judge_capture(struct finder *finder, guint index)
 {
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
+    struct steady_state steady;
     if ((double)capture->duration_ns / NS_PER_SECOND < leak_limits.heap_seconds)
         return;
-    if (capture->heap_complete_from_ns == 0)
-        judge_whole(finder, index);
-    else
-        judge_wrapped(finder, index);
+    bool has_steady_state = steady_state_of(capture, &steady);
+    struct survivors *survivors = survivors_of(capture, &steady);
+    (capture->heap_complete_from_ns == 0 ? judge_whole : judge_wrapped)(
+        finder, index, has_steady_state ? &steady : NULL, survivors);
+    g_free(survivors);
 }
 
 /* A leak is of a template's outcome when nearly all of it was allocated after such commands. */

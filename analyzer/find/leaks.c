@@ -37,10 +37,9 @@ const struct leak_limits leak_limits = {
     .last_least = 40,         /* growth enough to see that it goes on to the very end ... */
     .last_growth_ratio = 0.1, /* ... in the last two of ten windows; about 0.22 */
 
-    .births_early_share = 0.25, /* the first half's part where lifetimes are a third of the run */
-    .promised_least = 5,        /* samples that the rest of a wrapped ring should have seen grow */
-    .kept_promise_ratio = 0.4,  /* of them, that did */
-    .wrapped_confidence = 0.85, /* births alone are weaker evidence than the whole curve */
+    .history_least = 8,  /* windows of a steady state; fewer show no shape */
+    .history_growth = 8, /* sampling means: less may be the estimate's own error */
+    .scatter_ratio = 4,  /* growth over the median distance of the floors from their line */
 
     .chance = 0.05, /* of one of these tests going wrong; all of them have to pass */
     .table_ratio =

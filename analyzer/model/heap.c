@@ -50,9 +50,12 @@ double capture_start_seconds(const struct capture *capture, GPtrArray *captures)
     return (double)(capture->header.start_realtime_ns - first) / NS_PER_SECOND;
 }
 
+/* What found no room in the ring is in the tables all the same. */
 bool capture_is_exact(const struct capture *capture)
 {
-    return capture->header.sample_bytes <= 1 && capture->dropped_count == 0 && capture->damage == 0;
+    const uint64_t *dropped = capture->header.dropped;
+    return capture->header.sample_bytes <= 1 && capture->damage == 0 &&
+           dropped[LK_DROP_NO_SPACE] + dropped[LK_DROP_NESTED] + dropped[LK_DROP_NOT_READY] == 0;
 }
 
 /* ---- Sites ---- */

@@ -271,7 +271,7 @@ static void print_cache(const struct page *page, const struct cache_report *cach
 
 struct place { /* sites whose stacks lead to one line of the service */
     char *name;
-    double allocated_bytes, allocated_count, live_bytes;
+    double allocated_bytes, allocated_count, live_bytes, peak_live_bytes;
 };
 
 static void free_place(gpointer data)
@@ -310,6 +310,7 @@ static GPtrArray *gather_places(const GPtrArray *sites)
         place->allocated_bytes += site->allocated_bytes;
         place->allocated_count += site->allocated_count;
         place->live_bytes += site->live_bytes;
+        place->peak_live_bytes += isfinite(site->peak_live_bytes) ? site->peak_live_bytes : 0;
         g_string_free(name, TRUE);
     }
     g_hash_table_destroy(known);
@@ -317,23 +318,29 @@ static GPtrArray *gather_places(const GPtrArray *sites)
     return places;
 }
 
+static const char *bytes_or_dash(char number[UNITS_ROOM], double bytes)
+{
+    return bytes > 0 ? units_bytes(number, UNITS_ROOM, bytes) : "-";
+}
+
 static void print_places(const struct page *page, const GPtrArray *sites)
 {
     GPtrArray *places = gather_places(sites);
 
     page_blank(page);
-    page_line(page, STYLE_BOLD, "  %-41s %10s %11s %11s", "Allocated in", "Bytes", "Allocations",
-              "Still live");
+    page_line(page, STYLE_BOLD, "  %-33s %10s %11s %10s %10s", "Allocated in", "Bytes",
+              "Allocations", "At peak", "Still live");
     for (guint i = 0; i < MIN(places->len, page->top); i++) {
         const struct place *place = g_ptr_array_index(places, i);
         GString *line = g_string_new("  ");
-        char allocated[UNITS_ROOM], count[UNITS_ROOM], live[UNITS_ROOM];
+        char allocated[UNITS_ROOM], count[UNITS_ROOM], peak[UNITS_ROOM], live[UNITS_ROOM];
 
-        shown_cell(line, place->name, 41);
-        page_line(page, STYLE_PLAIN, "%s %10s %11s %11s", line->str,
+        shown_cell(line, place->name, 33);
+        page_line(page, STYLE_PLAIN, "%s %10s %11s %10s %10s", line->str,
                   units_bytes(allocated, sizeof(allocated), place->allocated_bytes),
                   short_count(count, place->allocated_count),
-                  place->live_bytes > 0 ? units_bytes(live, sizeof(live), place->live_bytes) : "-");
+                  bytes_or_dash(peak, place->peak_live_bytes),
+                  bytes_or_dash(live, place->live_bytes));
         g_string_free(line, TRUE);
     }
     if (places->len > page->top)
@@ -372,8 +379,10 @@ static void print_heap(const struct page *page, const struct report *report)
     const struct heap_report *heap = &report->heap;
     char bytes[UNITS_ROOM], count[UNITS_ROOM], interval[SHOWN_INTERVAL_ROOM];
 
-    page_heading(page, heap->exact ? "Heap"
-                                   : "Heap (estimated from samples; in brackets 95 % intervals)");
+    page_heading(page, heap->exact ? "Heap (every allocation)"
+                       : sample_bytes(report) <= 1
+                           ? "Heap (every allocation but for what was dropped)"
+                           : "Heap (estimated from samples; in brackets 95 % intervals)");
     page_wrapped(page, STYLE_PLAIN, "  Allocated", LABEL, "%s%s in %s allocations",
                  units_bytes(bytes, sizeof(bytes), heap->allocated_bytes),
                  shown_interval(interval, heap->allocated_bytes_interval, units_bytes),

@@ -41,7 +41,7 @@ static bool enter(int *kept)
     struct lk_thread *t = &lk_self;
     if (t->depth || t->digest_depth || !lk_config.cache || !lk_state)
         return false;
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     *kept = errno;
     return true;
 }

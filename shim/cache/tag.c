@@ -31,6 +31,6 @@ void lk_tag_settled(uint32_t tag)
         lk_tag_flush();
     t->tag = tag;
     for (uint32_t i = 0; i < t->pending_count; i++)
-        lk_heap_retag(t->pending[i], tag);
+        lk_heap_retag(~t->pending[i], tag);
     t->pending_count = 0;
 }

@@ -252,7 +252,11 @@ static void set_rings(uint64_t mapped)
         most = mapped / LK_GRANULE / 2;
     if (most > LK_SEGMENT_SLOTS_MAX)
         most = LK_SEGMENT_SLOTS_MAX;
-    uint64_t heap = !lk_config.heap ? 0 : lk_config.cache ? (most + 31) / 32 : most - 1;
+    uint64_t heap = most / 32 > 64 ? most / 32 : most / 4 < 64 ? most / 4 : 64;
+    if (!lk_config.heap)
+        heap = 0;
+    else if (!lk_config.cache)
+        heap = most - 1;
     lk_state->rings[LK_RING_HEAP].segments_max = (uint32_t)heap;
     lk_state->rings[LK_RING_RECORDS].segments_max = (uint32_t)(most - heap);
 }

@@ -34,10 +34,11 @@ static __attribute__((noinline)) void free_stale(struct lk_thread *t, uint64_t a
 
 /* Blocks that have no entry by address are hashed, as sampled ones are. */
 static __attribute__((noinline)) bool enter_odd_one(struct lk_thread *t, uint64_t address,
-                                                    uint64_t size, uint32_t site, uint64_t now)
+                                                    uint64_t size, uint32_t site, uint64_t born,
+                                                    uint64_t now)
 {
     struct lk_live stale;
-    if (!lk_live_insert(LK_LIVE_HEAP, address, size, now, site, t->tag, &stale))
+    if (!lk_live_insert(LK_LIVE_HEAP, address, size, born, site, t->tag, &stale))
         return false;
     if (stale.key)
         count_free(t, stale.size, stale.site, false, now);
@@ -45,23 +46,23 @@ static __attribute__((noinline)) bool enter_odd_one(struct lk_thread *t, uint64_
 }
 
 static inline bool enter_block(struct lk_thread *t, uint64_t address, uint64_t size, uint32_t site,
-                               uint64_t now)
+                               uint64_t born, uint64_t now)
 {
     struct lk_block *block = lk_block_find(address);
     if (__builtin_expect(!block || !lk_block_fits(address, size, site), 0)) {
         if (!lk_block_fits(address, size, site))
-            return enter_odd_one(t, address, size, site, now);
+            return enter_odd_one(t, address, size, site, born, now);
         block = lk_block_make(address);
         if (!block)
             return false;
     }
     if (__builtin_expect(block->block, 0))
         free_stale(t, address, block->block, now);
-    lk_block_enter(block, size, site, t->tag, now);
+    lk_block_enter(block, size, site, t->tag, born);
     return true;
 }
 
-void lk_every_allocated(const void *pointer, uint64_t size, bool moved,
+void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live *moved,
                         const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
@@ -74,14 +75,14 @@ void lk_every_allocated(const void *pointer, uint64_t size, bool moved,
         if (!counts)
             return; /* counted as dropped */
     }
-    if (!enter_block(t, address, size, site, now))
+    if (!enter_block(t, address, size, site, moved && moved->key ? moved->time_ns : now, now))
         return; /* likewise */
     lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, now);
-    t->last_allocated = address;
+    t->last_allocated = moved ? 0 : ~address;
     if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&
         t->pending_count < LK_PENDING_TAGS)
-        t->pending[t->pending_count++] = address;
+        t->pending[t->pending_count++] = ~address;
 }
 
 static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const void *pointer)
@@ -90,7 +91,7 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
-    count_free(t, entry.size, entry.site, t->last_allocated == address, now);
+    count_free(t, entry.size, entry.site, t->last_allocated == ~address, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, now);
 }
 
@@ -108,7 +109,7 @@ void lk_every_free(const void *pointer)
     uint64_t now = lk_clock_lately((entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS);
     uint32_t site = lk_block_site(block);
     __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
-    count_free(t, size, site, t->last_allocated == address, now);
+    count_free(t, size, site, t->last_allocated == ~address, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, now);
 }
 

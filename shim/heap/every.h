@@ -8,7 +8,7 @@
 #include "stack/walk.h"
 
 /* All between lk_enter and lk_leave, or what amounts to it. See heap.h for what they do. */
-void lk_every_allocated(const void *pointer, uint64_t size, bool moved,
+void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live *moved,
                         const struct lk_caller *from);
 void lk_every_free(const void *pointer);
 bool lk_every_forget(const void *pointer, struct lk_live *entry);

@@ -57,7 +57,7 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     /* Nothing was allocated in between: the count to the next sample has not moved. */
     bool temporary =
-        t->last_allocated == address && t->last_remaining == t->remaining && !moved;
+        t->last_allocated == ~address && t->last_remaining == t->remaining && !moved;
     if (!counts)
         return; /* counted as dropped */
     lk_counts_freed(t, counts, entry->site, weight.bytes, weight.count_q16, temporary, now);
@@ -67,7 +67,7 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
 }
 
 /* Puts the block among what is live. */
-static bool enter_sample(uint64_t address, uint64_t size, uint32_t site, uint64_t now)
+static bool enter_sample(uint64_t address, uint64_t size, uint32_t site, uint64_t born)
 {
     const void *pointer = (const void *)(uintptr_t)address;
     struct lk_live stale = {.key = 0};
@@ -76,26 +76,27 @@ static bool enter_sample(uint64_t address, uint64_t size, uint32_t site, uint64_
         sampled_freed(pointer, &stale, false); /* it was freed where we could not see it */
     else
         lk_filter_add(pointer);
-    return lk_live_add(LK_LIVE_HEAP, address, size, now, site, lk_self.tag);
+    return lk_live_add(LK_LIVE_HEAP, address, size, born, site, lk_self.tag);
 }
 
-static void sampled_allocated(const void *pointer, uint64_t size, bool moved,
+static void sampled_allocated(const void *pointer, uint64_t size, const struct lk_live *moved,
                               const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
+    uint64_t born = moved && moved->key ? moved->time_ns : now;
     struct lk_stack *stack = lk_stack_from(from);
     struct lk_weight weight = lk_sampling_weight(size, lk_config.sample_bytes);
     if (!stack->counts)
         stack->counts = lk_counts_mine(t, stack->site);
-    if (!stack->counts || !enter_sample(address, size, stack->site, now))
+    if (!stack->counts || !enter_sample(address, size, stack->site, born))
         return; /* counted as dropped */
     lk_counts_allocated(t, stack->counts, stack->site, weight.bytes, weight.count_q16, now);
     lk_counts_sampled(t, stack->counts, weight.variance);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, stack->site,
                       now);
     if (LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->pending_count < LK_PENDING_TAGS)
-        t->pending[t->pending_count++] = address;
+        t->pending[t->pending_count++] = ~address;
 }
 
 static bool sampled_forget(const void *pointer, struct lk_live *entry)
@@ -122,7 +123,7 @@ static inline bool enter_swiftly(struct lk_thread *t)
     if (t->depth || !state || t->generation == 0 || t->generation != state->generation || t->late ||
         __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED)
         return false;
-    t->depth = 1;
+    t->depth = LK_RECORDING;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return true;
 }
@@ -148,7 +149,8 @@ static bool may_sample(struct lk_thread *t)
     return false;
 }
 
-static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t size, bool moved,
+static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t size,
+                                                       const struct lk_live *moved,
                                                        const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
@@ -163,13 +165,14 @@ static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t s
         (lk_heap_every ? lk_every_allocated : sampled_allocated)(pointer, size, moved, from);
     t->remaining = next_gap(t);
     if (entered) {
-        t->last_allocated = (uint64_t)(uintptr_t)pointer;
+        t->last_allocated = moved ? 0 : ~(uint64_t)(uintptr_t)pointer;
         t->last_remaining = t->remaining;
         lk_leave();
     }
 }
 
-void lk_heap_allocated(void *pointer, uint64_t size, bool moved, const struct lk_caller *from)
+void lk_heap_allocated(void *pointer, uint64_t size, const struct lk_live *moved,
+                       const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
     if (lk_heap_every && pointer && enter_swiftly(t)) {

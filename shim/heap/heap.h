@@ -27,8 +27,10 @@ static inline bool lk_heap_due(uint64_t size)
 extern bool lk_heap_every __attribute__((visibility("hidden")));
 
 /* The allocation at which a sample was due: decides, and records it. `pointer` may be NULL (it
- * failed). `moved`: it is what a realloc made of another block. */
-void lk_heap_allocated(void *pointer, uint64_t size, bool moved, const struct lk_caller *from);
+ * failed). `moved`: it is what a realloc made of another block, and goes on as that one: it is as
+ * old (NULL: it is a new block; key 0: the other one was not recorded). */
+void lk_heap_allocated(void *pointer, uint64_t size, const struct lk_live *moved,
+                       const struct lk_caller *from);
 
 /* The block is about to be freed for good: accounts for it if it was recorded. */
 void lk_heap_free(const void *pointer);

@@ -20,7 +20,7 @@ static OUT_OF_LINE void *sampled_malloc(size_t size)
 {
     struct lk_caller from = LK_CALLER_HERE();
     void *pointer = LK_REAL(malloc)(size);
-    lk_heap_allocated(pointer, size, false, &from);
+    lk_heap_allocated(pointer, size, NULL, &from);
     return pointer;
 }
 
@@ -33,7 +33,7 @@ static OUT_OF_LINE void *sampled_calloc(size_t count, size_t size)
 {
     struct lk_caller from = LK_CALLER_HERE();
     void *pointer = LK_REAL(calloc)(count, size);
-    lk_heap_allocated(pointer, count * size, false, &from);
+    lk_heap_allocated(pointer, count * size, NULL, &from);
     return pointer;
 }
 
@@ -97,14 +97,14 @@ static void settle_realloc(void *old, bool was_live, const struct lk_live *entry
     else if (was_live)
         lk_heap_freed(old, entry, fresh != NULL);
     if (due)
-        lk_heap_allocated(fresh, size, old != NULL, from);
+        lk_heap_allocated(fresh, size, old ? entry : NULL, from);
     errno = kept;
 }
 
 static OUT_OF_LINE void *sampled_realloc(void *pointer, size_t size, bool due)
 {
     struct lk_caller from = LK_CALLER_HERE();
-    struct lk_live entry;
+    struct lk_live entry = {.key = 0};
     if (pointer && lk_boot_owns(pointer))
         return leave_boot_area(pointer, size);
     bool was_live = pointer && lk_filter_may_hold(pointer) && lk_heap_forget(pointer, &entry);
@@ -137,7 +137,7 @@ static OUT_OF_LINE int sampled_posix_memalign(void **result, size_t alignment, s
 {
     struct lk_caller from = LK_CALLER_HERE();
     int status = LK_REAL(posix_memalign)(result, alignment, size);
-    lk_heap_allocated(status == 0 ? *result : NULL, size, false, &from);
+    lk_heap_allocated(status == 0 ? *result : NULL, size, NULL, &from);
     return status;
 }
 
@@ -150,7 +150,7 @@ int posix_memalign(void **result, size_t alignment, size_t size)
 static OUT_OF_LINE void *sampled(void *pointer, size_t size)
 {
     struct lk_caller from = LK_CALLER_HERE();
-    lk_heap_allocated(pointer, size, false, &from);
+    lk_heap_allocated(pointer, size, NULL, &from);
     return pointer;
 }
 

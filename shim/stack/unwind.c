@@ -82,15 +82,13 @@ bool lk_unwind_is_fallback(void)
     return fallback;
 }
 
+/* Our own frames are the innermost ones, and wrappers that a library's function was called by. */
 static uint32_t keep_host_frames(void *const *all, int count, uint64_t *frames, uint32_t room,
                                  bool *cut)
 {
-    uint32_t kept = 0, first = 0;
-    for (int i = 0; i < count && i < (int)OWN_FRAMES; i++)
-        if (lk_sys_own(all[i]))
-            first = (uint32_t)i + 1;
-    for (uint32_t i = first; i < (uint32_t)count && kept < room; i++)
-        if (all[i])
+    uint32_t kept = 0;
+    for (int i = 0; i < count && kept < room; i++)
+        if (all[i] && !lk_sys_own(all[i]))
             frames[kept++] = (uint64_t)(uintptr_t)all[i];
     *cut = kept == room;
     return kept;
@@ -103,14 +101,14 @@ uint32_t lk_unwind(uint64_t *frames, uint32_t room, bool *cut)
     if (!gate || !walk || !__atomic_load_n(&gate->held, __ATOMIC_RELAXED))
         return 0; /* not set up, or a child by a raw fork: libunwind's locks may be taken */
     int kept = errno;
-    lk_self.outside++;
+    lk_self.depth++;
     __atomic_fetch_add(&gate->walking, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
         uint32_t want = room + OWN_FRAMES < FRAMES_ROOM ? room + OWN_FRAMES : FRAMES_ROOM;
         count = walk(all, (int)want);
     }
     __atomic_fetch_sub(&gate->walking, 1, __ATOMIC_SEQ_CST);
-    lk_self.outside--;
+    lk_self.depth--;
     errno = kept;
     return count > 0 ? keep_host_frames(all, count, frames, room, cut) : 0;
 }

@@ -40,15 +40,25 @@ static uint64_t use_bp(struct walk *w)
     return w->bp;
 }
 
+/* What lies near the stack pointer can be read. Further off, a frame pointer may be none, where a
+ * module's rules are wrong. */
+#define NEAR_BYTES 4096u
+static bool may_load(const struct walk *w, uint64_t address)
+{
+    return address - w->sp < NEAR_BYTES || lk_sys_readable(address);
+}
+
 /* To the frame whose stack pointer is at `cfa`: it must lie further up the same stack. */
 static bool step_to(struct walk *w, struct lk_rule rule, uint64_t cfa)
 {
-    if (cfa <= w->sp || cfa % 8 != 0)
+    if (cfa <= w->sp || cfa % 8 != 0 || !may_load(w, cfa - 8))
         return false;
     w->ip = load(cfa - 8);
     check(w->trace, cfa - 8, w->ip);
     if (rule.bp_saved) {
         w->bp_slot = cfa + (uint64_t)(int64_t)rule.bp_offset;
+        if (w->bp_slot < w->sp || w->bp_slot >= cfa || w->bp_slot % 8 != 0)
+            return false;
         w->bp = load(w->bp_slot);
         w->bp_origin = ORIGIN_SLOT;
     }
@@ -86,7 +96,7 @@ static bool step(struct walk *w, struct lk_rule rule)
         return step_to(w, rule, use_bp(w) + (uint64_t)(int64_t)rule.cfa_offset);
     case LK_RULE_BP_DEREF:
         slot = use_bp(w) + (uint64_t)(int64_t)rule.cfa_offset;
-        if (slot < w->sp || slot % 8 != 0)
+        if (slot < w->sp || slot % 8 != 0 || !may_load(w, slot))
             return false;
         check(w->trace, slot, load(slot));
         return step_to(w, rule, load(slot));
@@ -106,7 +116,7 @@ bool lk_walk(const struct lk_caller *from, struct lk_trace *trace)
     trace->repeatable = true;
     trace->starts_from_bp = false;
     while (w.ip) {
-        if (trace->depth || !lk_sys_own((const void *)(uintptr_t)w.ip)) {
+        if (!lk_sys_own((const void *)(uintptr_t)w.ip)) {
             if (trace->depth == LK_SITE_FRAMES_MAX) {
                 trace->cut = true;
                 return true;

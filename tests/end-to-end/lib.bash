@@ -143,6 +143,16 @@ leakey() { "${LEAKEY:-$ROOT/build/leakey}" "$@"; }
 
 # --- assertions
 
+# stacks_agree CAPTURE-DIRECTORY: of a run with LEAKEY_STACK_CHECK=1, where the shim compares every stack that it took
+# from its cache with libunwind's: some were compared, and none differed.
+stacks_agree() {
+    local capture
+    for capture in "$1"/*.leakey; do
+        leakey dump --what header --format json "$capture" >"$DIR/stacks.json"
+        jqr "$DIR/stacks.json" '.stacks_checked_count > 0 and .stacks_mismatched_count == 0' || return
+    done
+}
+
 # jqr FILE FILTER [JQ OPTION...]: FILTER is true of the JSON in FILE; when not, shows what the paths in it hold.
 jqr() {
     local file=$1 filter=$2 path
