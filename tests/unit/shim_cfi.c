@@ -55,13 +55,15 @@ struct frame {
 /* One step by the rule; false: it leads out of the stack that never was. */
 static bool apply(struct lk_rule rule, struct frame *frame)
 {
+    uint64_t bp = frame->bp;
     uint64_t cfa =
         (rule.kind == LK_RULE_SP ? frame->sp : frame->bp) + (uint64_t)(int64_t)rule.cfa_offset;
     if (rule.kind == LK_RULE_BP_DEREF && !load(cfa, &cfa))
         return false;
     frame->sp = cfa;
     return load(cfa - 8, &frame->ip) &&
-           (!rule.bp_saved || load(cfa + (uint64_t)(int64_t)rule.bp_offset, &frame->bp));
+           (!rule.bp_saved ||
+            load((rule.bp_saved == 2 ? bp : cfa) + (uint64_t)(int64_t)rule.bp_offset, &frame->bp));
 }
 
 static struct {
@@ -103,6 +105,21 @@ static void compare_step(const void *header, uint64_t ip)
     seen.compared++;
 }
 
+/* A function of the realigned kind, so that there is one to compare. */
+__attribute__((noinline)) static void *realigned(size_t bytes)
+{
+    _Alignas(64) char local[128];
+    void *more = __builtin_alloca(bytes);
+    __asm__ volatile("" : "+r"(more) : "r"(local) : "memory");
+    return more == local ? NULL : words;
+}
+
+static void compare_own_function(const uint8_t *header)
+{
+    for (uint64_t at = 0; at < 64; at++)
+        compare_step(header, (uint64_t)(uintptr_t)realigned + at);
+}
+
 /* Some hundred functions of the module, at their first bytes and at random ones. */
 static int compare_module(struct dl_phdr_info *module, size_t bytes, void *unused)
 {
@@ -115,6 +132,8 @@ static int compare_module(struct dl_phdr_info *module, size_t bytes, void *unuse
             header = (const uint8_t *)(uintptr_t)(module->dlpi_addr + module->dlpi_phdr[i].p_vaddr);
     if (!header || header[2] != 0x03)
         return 0;
+    if (!*module->dlpi_name)
+        compare_own_function(header);
     uint32_t count;
     memcpy(&count, header + 8, sizeof count);
     for (uint32_t n = 0; n < 600; n++) {
@@ -145,6 +164,7 @@ static void rules_are_those_of_libunwind(void **state)
     assert_non_null(words);
     for (uint64_t i = 0; i < WORDS; i++)
         words[i] = (uint64_t)(uintptr_t)&words[WORDS / 4 + i * 40503 % (WORDS / 2)];
+    assert_ptr_equal(realigned(100), words);
     dl_iterate_phdr(compare_module, NULL);
     free(words);
     dlclose(library);
@@ -154,6 +174,7 @@ static void rules_are_those_of_libunwind(void **state)
     assert_true(seen.compared > 50000);
     assert_true(seen.kinds[LK_RULE_UNKNOWN] < seen.ips / 6); /* gaps, procedure linkage */
     assert_true(seen.kinds[LK_RULE_BP] > 1000);
+    assert_true(seen.kinds[LK_RULE_BP_DEREF] > 10); /* this program has such a function */
     assert_true(seen.kinds[LK_RULE_SP] > 10000);
 }
 
@@ -284,6 +305,11 @@ static void instructions_do_what_they_should(void **state)
     assert_int_equal(KIND_OF("\x86\x02\xc6"), LK_RULE_SP); /* restored to what the CIE says */
     assert_false(rule_at(0).bp_saved);
     assert_int_equal(KIND_OF("\x2e\x10"), LK_RULE_SP);
+    assert_int_equal(KIND_OF("\x0f\x03\x76\x78\x06\x10\x06\x02\x76\x00"), LK_RULE_BP_DEREF);
+    assert_int_equal(rule_at(0).bp_saved, 2);
+    assert_int_equal(KIND_OF("\x10\x06\x02\x77\x00"), LK_RULE_UNKNOWN);
+    assert_int_equal(KIND_OF("\x10\x06\x7f\x76\x00"), LK_RULE_UNKNOWN);
+    assert_int_equal(KIND_OF("\x10\x03\x02\x76\x00"), LK_RULE_SP);              /* of no matter */
     assert_int_equal(KIND_OF("\x0e\xff\xff\xff\xff\xff\x7f"), LK_RULE_UNKNOWN); /* too large */
     for (int op = 0x17; op < 0x40; op++) {
         char rules[] = {0, (char)op, 0, 0};
