@@ -32,12 +32,16 @@ TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
 ANALYZER := $(sort $(shell find analyzer -name '*.c'))
 UNIT := $(wildcard tests/unit/*.c)
 UNIT_COMMON := $(wildcard tests/unit/common/*.c)
-UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
 PROGRAM := $(wildcard tests/programs/*.c tests/programs/*.cc)
+PLUGIN := $(wildcard tests/plugins/*.c)
 FUZZ := $(wildcard tests/fuzz/*.c)
-SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(FUZZ)
+WORKLOAD := $(wildcard tests/bench/*.c)
+WORKLOAD_COMMON := $(wildcard tests/bench/common/*.c)
+WORKLOAD_PRELOAD := $(wildcard tests/bench/preload/*.c)
+SOURCES := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON) $(SERVICE) $(SERVICE_COMMON) $(PROGRAM) $(PLUGIN) $(FUZZ) \
+	$(WORKLOAD) $(WORKLOAD_COMMON) $(WORKLOAD_PRELOAD)
 
 objects = $(patsubst %,$(BUILD)/obj/%.o,$(basename $1))
 # What a test source says of itself in its first lines: `// libs: -lhiredis`, `// links: shim/capture/ring.c`,
@@ -68,20 +72,26 @@ ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
 PROGRAM_FLAGS = -O1 -pthread
+# As a distribution builds programs: optimised, without frame pointers. Some are linked with objects of the shim.
+WORKLOAD_FLAGS = -O2 -pthread -Ishim
 
 $(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
 $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
 $(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/% $(BUILD)/obj/tests/fuzz/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
 $(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
 $(BUILD)/obj/tests/programs/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) $(call header,flags,$<)
+$(BUILD)/obj/tests/plugins/%: FLAGS = $(COMMON_FLAGS) $(PROGRAM_FLAGS) -fPIC $(call header,flags,$<)
+$(BUILD)/obj/tests/bench/%: FLAGS = $(COMMON_FLAGS) $(WORKLOAD_FLAGS) $(call header,flags,$<)
+$(BUILD)/obj/tests/bench/preload/%: FLAGS = $(COMMON_FLAGS) $(WORKLOAD_FLAGS) -fPIC
 
 # A stamp is as old as the last change of what it holds: flags make objects old, the lists of sources make programs old.
 define FLAGS_STAMP
-$(CC) $(COMMON_FLAGS) | $(SHIM_FLAGS) | $(ANALYZER_FLAGS) | $(UNIT_FLAGS) | $(SERVICE_FLAGS) | $(PROGRAM_FLAGS)
+$(CC) $(COMMON_FLAGS) | $(SHIM_FLAGS) | $(ANALYZER_FLAGS) | $(UNIT_FLAGS) | $(SERVICE_FLAGS) | $(PROGRAM_FLAGS) \
+	| $(WORKLOAD_FLAGS)
 endef
 define LINK_STAMP
 $(FLAGS_STAMP) | $(SHIM_LINK) | $(ANALYZER_LINK) | $(ANALYZER_LIBS) | $(LDFLAGS) \
-	| $(SHIM) $(ANALYZER) $(UNIT_COMMON) $(SERVICE_COMMON)
+	| $(SHIM) $(ANALYZER) $(UNIT_COMMON) $(SERVICE_COMMON) $(WORKLOAD_COMMON)
 endef
 $(BUILD)/flags.stamp: STAMP = $(FLAGS_STAMP)
 $(BUILD)/link.stamp: STAMP = $(LINK_STAMP)
@@ -143,9 +153,11 @@ $(filter $(BUILD)/tests/unit/test_%,$(UNIT_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/
 		$$(call objects,$$(call header,links,$$*.c)) $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
 	$(call link_unit,$(ANALYZER_LIBS))
 
-# Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names.
+# Sample services and programs with planted faults, each build/tests/NAME with the libraries that its source names, and
+# what programs load at run time: build/tests/NAME.so.
 SERVICES := $(patsubst tests/services/%.c,$(BUILD)/tests/%,$(SERVICE))
 PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/tests/%,$(basename $(PROGRAM)))
+PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/tests/%.so,$(PLUGIN))
 
 $(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
 	$(archive)
@@ -159,10 +171,29 @@ $(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/se
 	$(call link_sample,tests/services/$*.c)
 $(PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(BUILD)/link.stamp
 	$(call link_sample,$(filter tests/programs/$*.c tests/programs/$*.cc,$(PROGRAM)))
+$(PLUGINS): private LDFLAGS += -shared
+$(PLUGINS): $(BUILD)/tests/%.so: $(BUILD)/obj/tests/plugins/%.o $(BUILD)/link.stamp
+	$(call link_sample,tests/plugins/$*.c)
+
+# The workloads of `make bench`, and what they preload beside the shim, each build/bench/NAME.
+WORKLOADS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(WORKLOAD))
+WORKLOAD_PRELOADS := $(patsubst tests/bench/preload/%.c,$(BUILD)/bench/%.so,$(WORKLOAD_PRELOAD))
+
+$(BUILD)/bench/common.a: $(call objects,$(WORKLOAD_COMMON)) $(BUILD)/link.stamp
+	$(archive)
+
+$(WORKLOADS): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o \
+		$$(call objects,$$(call header,links,tests/bench/$$*.c)) $(BUILD)/bench/common.a
+	$(call link_sample,tests/bench/$*.c)
+$(WORKLOAD_PRELOADS): $(BUILD)/bench/%.so: $(BUILD)/obj/tests/bench/preload/%.o $(BUILD)/link.stamp
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $(LDFLAGS) $(filter %.o,$^) $(call header,libs,tests/bench/preload/$*.c) -o $@
 
 objects: $(call objects,$(SOURCES))
 unit-tests: $(UNIT_PROGRAMS)
-samples: $(SERVICES) $(PROGRAMS)
+samples: $(SERVICES) $(PROGRAMS) $(PLUGINS)
+workloads: $(WORKLOADS) $(WORKLOAD_PRELOADS)
 
 # Test and demo install what is missing before anything is compiled, so they build by a second make; it uses every
 # core unless the first was told otherwise.
@@ -173,7 +204,7 @@ rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
-	+$(Q)$(rebuild) all unit-tests samples
+	+$(Q)$(rebuild) all unit-tests samples workloads
 	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
 	@tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end
 else
@@ -185,6 +216,11 @@ demo: ## the sample service before and after its refactor: run, report, compare
 	@scripts/install-deps build test
 	+$(Q)$(rebuild) all samples
 	@scripts/demo
+
+bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIANTS=PATTERN choose
+	@scripts/install-deps build test bench
+	+$(Q)$(rebuild) all samples workloads
+	@scripts/bench
 
 # Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS each, from a capture that a program of ours made.
 # What it finds stays in build/fuzz.
@@ -275,7 +311,7 @@ clean: ## everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T='
+	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
 
-.PHONY: all objects unit-tests samples test demo fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

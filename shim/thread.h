@@ -50,6 +50,7 @@ struct lk_thread {
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
     uint64_t last_allocated; /* ~address, to know temporary allocations */
+    uint64_t last_born_ns;   /* when: the address may be another thread's block by now */
     struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
     struct lk_extent *const *counts; /* of its lane */
     struct lk_clock clock;

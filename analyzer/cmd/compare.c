@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/symbol_options.h"
 #include "model/compare.h"
 #include "model/model.h"
 #include "render/render.h"
@@ -27,6 +28,8 @@ struct settings {
     char *format, *output;
     int top;
     gboolean fail_on_regression;
+    struct symbol_options symbols;
+    struct symbol_search search;
     char **paths;
 };
 
@@ -43,16 +46,21 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "exit 1 if a metric is worse or a finding is new", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
         {0}};
-    const struct command_line line = {
-        .name = NAME, .arguments = "BEFORE AFTER", .description = description, .entries = entries};
+    GOptionEntry more[SYMBOL_ENTRIES];
+    const struct command_line line = {.name = NAME,
+                                      .arguments = "BEFORE AFTER",
+                                      .description = description,
+                                      .entries = entries,
+                                      .more = more};
 
+    symbol_option_entries(&settings->symbols, more);
     bool parsed = command_line_parse(&line, argc, argv, status);
     if (settings->format == NULL)
         settings->format = g_strdup("text");
     return parsed;
 }
 
-static bool check(const struct settings *settings, int *status)
+static bool check(struct settings *settings, int *status)
 {
     if (comparison_renderer_named(settings->format) == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
@@ -62,7 +70,7 @@ static bool check(const struct settings *settings, int *status)
     else if (settings->paths == NULL || g_strv_length(settings->paths) != 2)
         *status = usage_error(NAME, "two captures or directories are needed: BEFORE and AFTER");
     else
-        return true;
+        return symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
 
@@ -113,21 +121,22 @@ static bool put_out(const struct comparison *comparison, const struct settings *
     return output_close(&output, error);
 }
 
-static struct report *analyse_one(char *const *path, GError **error)
+static struct report *analyse_one(const struct settings *settings, size_t which, GError **error)
 {
     const struct analysis_options options = {.price_gpu_hour = NAN,
                                              .price_gib_month = NAN,
                                              .progress = message_progress,
-                                             .progress_context = (void *)(uintptr_t)NAME};
+                                             .progress_context = (void *)(uintptr_t)NAME,
+                                             .search = settings->search};
 
-    return analyse(path, 1, &options, error);
+    return analyse(&settings->paths[which], 1, &options, error);
 }
 
 static int run(const struct settings *settings)
 {
     GError *error = NULL;
-    struct report *before = analyse_one(&settings->paths[0], &error);
-    struct report *after = before == NULL ? NULL : analyse_one(&settings->paths[1], &error);
+    struct report *before = analyse_one(settings, 0, &error);
+    struct report *after = before == NULL ? NULL : analyse_one(settings, 1, &error);
     int status = STATUS_ERROR;
 
     message_progress_end();
@@ -156,6 +165,7 @@ int cmd_compare(int argc, char **argv)
         status = run(&settings);
     g_free(settings.format);
     g_free(settings.output);
+    symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);
     return status;
 }

@@ -9,139 +9,7 @@
 #include "capture/layout.h"
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
-#include "read/capture.h"
-
-#define SUFFIX  ".leakey"
-#define DELETED " (deleted)"
-
-/* ---- The process ---- */
-
-static char *proc_text(unsigned long pid, const char *name, GError **error)
-{
-    char *path = g_strdup_printf("/proc/%lu/%s", pid, name), *text = NULL;
-    GError *cause = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, &cause)) {
-        if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
-            g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_FAILED))
-            g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%lu: no such process", pid);
-        else
-            g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%lu: %s", pid, cause->message);
-        g_error_free(cause);
-    }
-    g_free(path);
-    return text;
-}
-
-/* Field 22 of /proc/PID/stat; fields are counted from behind the name, which may hold anything. 0
- * unknown. */
-static uint64_t start_ticks(unsigned long pid)
-{
-    char *text = proc_text(pid, "stat", NULL);
-    const char *at = text == NULL ? NULL : strrchr(text, ')');
-    uint64_t ticks = 0;
-
-    for (int field = 2; field < 22 && at != NULL; field++)
-        at = strchr(at + 1, ' ');
-    if (at != NULL)
-        ticks = g_ascii_strtoull(at, NULL, 10);
-    g_free(text);
-    return ticks;
-}
-
-/* The pid that the process itself knows: the last of NSpid, which differs from ours in a container.
- */
-static uint32_t own_pid(unsigned long pid)
-{
-    char *text = proc_text(pid, "status", NULL);
-    const char *line = text == NULL ? NULL : strstr(text, "\nNSpid:");
-    uint32_t own = (uint32_t)pid;
-
-    if (line != NULL) {
-        size_t bytes = strcspn(line + 1, "\n");
-        char *last = g_strndup(line + 1, bytes), *blank = strrchr(last, '\t');
-        if (blank != NULL)
-            own = (uint32_t)g_ascii_strtoull(blank + 1, NULL, 10);
-        g_free(last);
-    }
-    g_free(text);
-    return own;
-}
-
-/* ---- Its capture ---- */
-
-/* The path in a line of /proc/PID/maps ("start-end perms offset major:minor inode   path"), as the
- * process sees it; NULL when it is no capture's. */
-static const char *capture_path(const char *line, bool *deleted)
-{
-    const char *path = strchr(line, '/');
-
-    if (path == NULL)
-        return NULL;
-    if (g_str_has_suffix(path, SUFFIX DELETED))
-        *deleted = true;
-    return g_str_has_suffix(path, SUFFIX) ? path : NULL;
-}
-
-static bool is_own(int fd, unsigned long pid, struct lk_header *header)
-{
-    return pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
-           memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) == 0 &&
-           header->pid == own_pid(pid) && header->process_start_ticks == start_ticks(pid);
-}
-
-static int open_mapped(const char *mapped, unsigned long pid, GError **error)
-{
-    char *path = g_strdup_printf("/proc/%lu/root%s", pid, mapped);
-    struct lk_header header;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-
-    if (fd < 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%lu: %s: %s", pid, mapped,
-                    g_strerror(errno));
-    } else if (!is_own(fd, pid, &header)) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%lu: %s is another process's capture",
-                    pid, mapped);
-        close(fd);
-        fd = -1;
-    } else if (header.version != LK_VERSION || header.byte_order != LK_BYTE_ORDER) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    "%lu: %s is of another version of leakey", pid, mapped);
-        close(fd);
-        fd = -1;
-    }
-    g_free(path);
-    return fd;
-}
-
-/* Opens the process's own capture, read-write; -1 with an error. */
-static int open_capture(unsigned long pid, char **path, GError **error)
-{
-    char *maps = proc_text(pid, "maps", error);
-    char **lines = maps == NULL ? NULL : g_strsplit(maps, "\n", -1);
-    bool deleted = false;
-    int fd = -1;
-
-    for (char **line = lines; line != NULL && *line != NULL && fd < 0; line++) {
-        const char *mapped = capture_path(*line, &deleted);
-
-        if (mapped == NULL)
-            continue;
-        g_clear_error(error);
-        fd = open_mapped(mapped, pid, error);
-        if (fd >= 0)
-            *path = g_strdup(mapped);
-    }
-    if (lines != NULL && fd < 0 && *error == NULL)
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    deleted ? "%lu: its capture has been deleted"
-                            : "%lu: it has no capture: not run under the shim, or nothing was "
-                              "recorded yet (--paused makes one at the start)",
-                    pid);
-    g_strfreev(lines);
-    g_free(maps);
-    return fd;
-}
+#include "live/process.h"
 
 /* ---- The bit ---- */
 
@@ -171,7 +39,7 @@ static int control(const char *command, const char *argument, bool paused)
     unsigned long pid = strtoul(argument, &end, 10);
     if (!g_ascii_isdigit(*argument) || *end != '\0' || errno != 0 || pid == 0 || pid > INT32_MAX)
         return usage_error(command, "\"%s\" is not a process id", argument);
-    int fd = open_capture(pid, &path, &error);
+    int fd = process_open_capture(pid, O_RDWR, &path, &error);
     if (error != NULL) {
         message(command, "%s", error->message);
         g_error_free(error);

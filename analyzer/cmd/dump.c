@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/symbol_options.h"
 #include "model/text.h"
 
 #define NAME           "dump"
@@ -31,6 +32,8 @@ static const char description[] =
 
 struct settings {
     char *what, *format, *output;
+    struct symbol_options symbols;
+    struct symbol_search search;
     char **paths;
 };
 
@@ -163,8 +166,13 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "write to FILE, whole or not at all", "FILE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
         {0}};
-    const struct command_line line = {
-        .name = NAME, .arguments = "CAPTURE", .description = description, .entries = entries};
+    GOptionEntry more[SYMBOL_ENTRIES];
+    const struct command_line line = {.name = NAME,
+                                      .arguments = "CAPTURE",
+                                      .description = description,
+                                      .entries = entries,
+                                      .more = more};
+    symbol_option_entries(&settings->symbols, more);
     bool parsed = command_line_parse(&line, argc, argv, status);
     if (settings->what == NULL)
         settings->what = g_strdup("header");
@@ -188,7 +196,7 @@ static bool check_parts(const char *what, int *status)
     return known;
 }
 
-static bool check(const struct settings *settings, int *status)
+static bool check(struct settings *settings, int *status)
 {
     if (strcmp(settings->format, "text") != 0 && strcmp(settings->format, "json") != 0)
         *status =
@@ -196,7 +204,8 @@ static bool check(const struct settings *settings, int *status)
     else if (settings->paths == NULL || settings->paths[1] != NULL)
         *status = usage_error(NAME, "one capture is to be given");
     else
-        return check_parts(settings->what, status);
+        return check_parts(settings->what, status) &&
+               symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
 
@@ -217,6 +226,7 @@ static bool run(const struct settings *settings, GError **error)
                             .emit = strcmp(settings->format, "json") == 0 ? emit_json : emit_text,
                             .context = output.stream};
         dump.symbols = symbols_new(dump.report);
+        symbols_search(dump.symbols, &settings->search);
         dump_parts(&dump, settings->what);
         symbols_free(dump.symbols);
         report_free(dump.report);
@@ -240,6 +250,7 @@ int cmd_dump(int argc, char **argv)
     g_free(settings.what);
     g_free(settings.format);
     g_free(settings.output);
+    symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);
     return status;
 }

@@ -159,10 +159,10 @@ static void set_counts(const struct capture *capture, json_t *item)
     set(item, "freed_bytes", integer(capture->totals.freed_bytes));
     set(item, "sample_count", integer(capture->totals.samples));
     set(item, "peak_live_bytes", integer(capture->header.peak_live_bytes));
-    set(item, "stacks_learned", integer(capture->header.stacks_learned));
-    set(item, "stacks_unwound", integer(capture->header.stacks_unwound));
-    set(item, "stacks_checked", integer(capture->header.stacks_checked));
-    set(item, "stacks_mismatched", integer(capture->header.stacks_mismatched));
+    set(item, "stacks_learned_count", integer(capture->header.stacks_learned));
+    set(item, "stacks_unwound_count", integer(capture->header.stacks_unwound));
+    set(item, "stacks_checked_count", integer(capture->header.stacks_checked));
+    set(item, "stacks_mismatched_count", integer(capture->header.stacks_mismatched));
     set(item, "peak_live_bytes", integer(capture->header.peak_live_bytes));
     set(item, "events", integer(capture->events->len));
     set(item, "sites", integer(capture->sites->len - 1));

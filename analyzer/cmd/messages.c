@@ -90,6 +90,8 @@ bool command_line_parse(const struct command_line *line, int *argc, char ***argv
     g_option_context_set_strict_posix(context, line->strict);
     g_option_context_set_description(context, line->description);
     g_option_context_add_main_entries(context, line->entries, NULL);
+    if (line->more != NULL)
+        g_option_context_add_main_entries(context, line->more, NULL);
     g_option_context_add_main_entries(context, help_entry, NULL);
     bool parsed = g_option_context_parse(context, argc, argv, &error);
     if (!parsed) {

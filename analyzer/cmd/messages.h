@@ -22,7 +22,7 @@ void message_progress_end(void);
  * end at the first argument. */
 struct command_line {
     const char *name, *arguments, *description;
-    const GOptionEntry *entries;
+    const GOptionEntry *entries, *more; /* `more`: what several commands share; NULL none */
     bool strict;
 };
 bool command_line_parse(const struct command_line *line, int *argc, char ***argv, int *status);

@@ -5,8 +5,11 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "cmd/reachability.h"
+#include "cmd/symbol_options.h"
 #include "find/rules.h"
 #include "model/model.h"
+#include "model/suppressions.h"
 #include "render/render.h"
 
 #define NAME        "report"
@@ -17,10 +20,17 @@ static const char description[] =
     "PATH is a capture, a directory of captures, or a running process's capture. All\n"
     "captures are taken together, as one service.\n"
     "\n"
+    "--reachability searches the memory of a running process for the addresses of its\n"
+    "sampled live blocks: what nothing points to is leaked. The process stands still\n"
+    "for one pass over its memory. Other PATHs whose process runs are searched too.\n"
+    "\n"
     "Exit status: 0; 1 when --fail-on tripped; 2 for usage or unreadable input.";
 
 struct settings {
-    char *format, *output, *fail_on;
+    char *format, *output, *fail_on, *suppressions_path, *reachability;
+    struct suppressions *suppressions;
+    struct symbol_options symbols;
+    struct symbol_search search;
     int top;
     double price_gpu_hour, price_gib_month;
     char **paths;
@@ -37,15 +47,24 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
          "rows of each table (default 10); never shortens JSON", "N"},
         {"fail-on", 0, 0, G_OPTION_ARG_STRING, &settings->fail_on,
          "exit 1 if there is a finding of one of these rules", "RULE[,RULE...]|any"},
+        {"suppressions", 0, 0, G_OPTION_ARG_FILENAME, &settings->suppressions_path,
+         "leave out the leaks that FILE names, in LeakSanitizer's syntax", "FILE"},
+        {"reachability", 0, 0, G_OPTION_ARG_FILENAME, &settings->reachability,
+         "report on that process, and on what nothing in its memory points to", "PID|CAPTURE"},
         {"price-gpu-hour", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gpu_hour,
          "what an hour of recomputing costs", "PRICE"},
         {"price-gib-month", 0, 0, G_OPTION_ARG_DOUBLE, &settings->price_gib_month,
          "what a GiB of Redis memory costs a month", "PRICE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
         {0}};
-    const struct command_line line = {
-        .name = NAME, .arguments = "PATH...", .description = description, .entries = entries};
+    GOptionEntry more[SYMBOL_ENTRIES];
+    const struct command_line line = {.name = NAME,
+                                      .arguments = "[PATH...]",
+                                      .description = description,
+                                      .entries = entries,
+                                      .more = more};
 
+    symbol_option_entries(&settings->symbols, more);
     bool parsed = command_line_parse(&line, argc, argv, status);
     if (settings->format == NULL)
         settings->format = g_strdup("text");
@@ -86,7 +105,21 @@ static bool check_gate(const char *fail_on, int *status)
     return unknown == NULL;
 }
 
-static bool check(const struct settings *settings, int *status)
+static bool read_suppressions(struct settings *settings, int *status)
+{
+    GError *error = NULL;
+
+    if (settings->suppressions_path == NULL)
+        return true;
+    settings->suppressions = suppressions_read(settings->suppressions_path, &error);
+    if (settings->suppressions == NULL) {
+        *status = usage_error(NAME, "--suppressions: %s", error->message);
+        g_error_free(error);
+    }
+    return settings->suppressions != NULL;
+}
+
+static bool check(struct settings *settings, int *status)
 {
     if (report_renderer_named(settings->format) == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
@@ -95,10 +128,11 @@ static bool check(const struct settings *settings, int *status)
         *status = usage_error(NAME, "--top: at least 1");
     else if (!is_price(settings->price_gpu_hour) || !is_price(settings->price_gib_month))
         *status = usage_error(NAME, "a price is a number that is not negative");
-    else if (settings->paths == NULL)
+    else if (settings->paths == NULL && settings->reachability == NULL)
         *status = usage_error(NAME, "no capture given");
     else
-        return check_gate(settings->fail_on, status);
+        return check_gate(settings->fail_on, status) && read_suppressions(settings, status) &&
+               symbol_options_read(&settings->symbols, NAME, &settings->search, status);
     return false;
 }
 
@@ -169,15 +203,35 @@ static bool put_out(const struct report *report, const struct settings *settings
     return output_close(&output, error);
 }
 
+/* Searches first, where that was asked for: the captures are read after it. */
+static struct report *search_and_analyse(const struct settings *settings,
+                                         struct analysis_options *options, GError **error)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    struct report *report = NULL;
+
+    for (char **path = settings->paths; path != NULL && *path != NULL; path++)
+        g_ptr_array_add(paths, g_strdup(*path));
+    if (settings->reachability != NULL)
+        options->searches = reachability_search(settings->reachability, paths, error);
+    if (settings->reachability == NULL || options->searches != NULL)
+        report = analyse((char **)paths->pdata, paths->len, options, error);
+    if (options->searches != NULL)
+        g_ptr_array_free(options->searches, TRUE);
+    g_ptr_array_free(paths, TRUE);
+    return report;
+}
+
 static int run(const struct settings *settings)
 {
-    const struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
+    struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
                                              .price_gib_month = settings->price_gib_month,
                                              .progress = message_progress,
-                                             .progress_context = (void *)(uintptr_t)NAME};
+                                             .progress_context = (void *)(uintptr_t)NAME,
+                                             .search = settings->search,
+                                             .suppressions = settings->suppressions};
     GError *error = NULL;
-    struct report *report =
-        analyse(settings->paths, g_strv_length(settings->paths), &options, &error);
+    struct report *report = search_and_analyse(settings, &options, &error);
     int status = STATUS_ERROR;
 
     message_progress_end();
@@ -201,6 +255,10 @@ int cmd_report(int argc, char **argv)
     g_free(settings.format);
     g_free(settings.output);
     g_free(settings.fail_on);
+    g_free(settings.suppressions_path);
+    suppressions_free(settings.suppressions);
+    symbol_options_release(&settings.symbols);
+    g_free(settings.reachability);
     g_strfreev(settings.paths);
     return status;
 }

@@ -5,6 +5,7 @@ _leakey() {
     local rules='any duplicate-input-miss reader-writer-mismatch salted-key false-hit unbounded-cardinality
         never-read missing-ttl short-ttl evicted-early stale-version stampede oversized-value not-worth-caching
         heap-leak reply-leak context-leak memory-spike'
+    local symbols='--sysroot --debug-path --debuginfod'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' i
@@ -38,9 +39,11 @@ _leakey() {
         done
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
-    report) options='--format --output --top --fail-on --price-gpu-hour --price-gib-month --help' ;;
-    compare) options='--format --output --top --fail-on-regression --help' ;;
-    dump) options='--what --format --output --help' ;;
+    report)
+        options="--format --output --top --fail-on --reachability --suppressions --price-gpu-hour --price-gib-month $symbols --help"
+        ;;
+    compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
+    dump) options="--what --format --output $symbols --help" ;;
     pause | resume | check) options='--help' ;;
     esac
     case $previous in
@@ -51,6 +54,15 @@ _leakey() {
     --ring) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;
     --fail-on) mapfile -t COMPREPLY < <(compgen -W "$rules" -- "$word") ;;
     -w | --what) mapfile -t COMPREPLY < <(compgen -W "$parts" -- "$word") ;;
+    --sysroot | --debug-path) compopt -o dirnames ;;
+    --debuginfod) mapfile -t COMPREPLY < <(compgen -W 'off 60' -- "$word") ;;
+    --reachability)
+        if [[ $word == [0-9]* ]]; then
+            mapfile -t COMPREPLY < <(cd /proc && compgen -d -X '!*([0-9])' -- "$word")
+        else
+            compopt -o default
+        fi
+        ;;
     --top | --price-gpu-hour | --price-gib-month) ;;
     *)
         if [[ $word == -* ]]; then

@@ -109,8 +109,10 @@ static void pass_event(const struct heap_event *event, void *context)
     if (!pass->backwards)
         move_to_window(curve, window_of(pass->stretch, event->time_ns));
     apply(curve, event, pass->backwards, pass->stretch->capture->header.sample_bytes);
-    if (!pass->backwards)
-        lower_floor(curve);
+    if (pass->backwards)
+        return;
+    curve->moves += event->type == LK_HEAP_REALLOC_ALLOC;
+    lower_floor(curve);
 }
 
 /* From what is live at the end back to the start of the stretch, and on again. */

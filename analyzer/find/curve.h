@@ -12,6 +12,7 @@ struct curve {
     double count, bytes;           /* now, while it is replayed */
     double births[GROWTH_WINDOWS]; /* of survivors, in samples */
     double born_before;            /* survivors from before the stretch */
+    double moves;                  /* blocks that realloc made of others */
     uint32_t window;               /* the one that is being replayed */
     bool wanted;                   /* has enough samples to be looked at */
 };

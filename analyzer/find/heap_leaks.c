@@ -176,8 +176,8 @@ static void add_leak(struct finder *finder, guint index, uint32_t site,
     add_survivors(finder, index, site, verdict, leak);
 }
 
-/* By the whole run's events; where they are too few to show a shape (a block that grows by realloc
- * is one), by the history. */
+/* By the whole run's events. Where there are too few survivors to show a shape, or it is realloc that
+ * makes them grow, by the history. */
 static void judge_whole(struct finder *finder, guint index, const struct steady_state *steady,
                         const struct survivors *survivors)
 {
@@ -191,9 +191,10 @@ static void judge_whole(struct finder *finder, guint index, const struct steady_
         if (curves[site].wanted) {
             verdict = judge_curve(&run, &curves[site]);
             verdict.since_ns = leaks_since(&run, &curves[site]);
-        } else if (steady != NULL) {
-            verdict = judge_history(run.capture, site, steady, &survivors[site]);
         }
+        bool moving = curves[site].moves > MAX(curves[site].count, leak_limits.heap_least);
+        if (verdict.confidence <= 0 && steady != NULL && (moving || !curves[site].wanted))
+            verdict = judge_history(run.capture, site, steady, &survivors[site]);
         if (verdict.confidence > 0)
             add_leak(finder, index, site, &verdict);
     }
@@ -211,7 +212,8 @@ static void judge_wrapped(struct finder *finder, guint index, const struct stead
     struct curve *curves = curves_new(&run, 1);
     for (guint site = 1; site < run.capture->sites->len && steady != NULL; site++) {
         struct verdict verdict = judge_history(run.capture, site, steady, &survivors[site]);
-        verdict.since_ns = leaks_since(&run, &curves[site]);
+        if (curve_births(&curves[site], 0, GROWTH_WINDOWS) >= leak_limits.heap_least)
+            verdict.since_ns = leaks_since(&run, &curves[site]);
         if (verdict.confidence > 0)
             add_leak(finder, index, site, &verdict);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "find/leaks.h"
+#include "model/names.h"
 #include "model/text.h"
 #include "model/units.h"
 
@@ -32,13 +33,17 @@ static char *place_of(const struct stack *stack)
     if (frame == NULL) {
         g_string_append(place, "a place that has no stack");
     } else if (frame->function != NULL) {
-        g_string_append(place, frame->function);
+        char *name = name_short(frame->function);
+        g_string_append(place, name);
+        g_free(name);
         if (frame->file != NULL && frame->line != 0)
             g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
         else if (frame->module != NULL)
             g_string_append_printf(place, " (%s)", text_base_name(frame->module));
     } else {
-        g_string_append_printf(place, "%s+0x%" G_GINT64_MODIFIER "x",
+        g_string_append_printf(place,
+                               frame->module != NULL ? "%s+0x%" G_GINT64_MODIFIER "x"
+                                                     : "%s, 0x%" G_GINT64_MODIFIER "x",
                                frame->module != NULL ? text_base_name(frame->module)
                                                      : "code of no file",
                                frame->offset);
@@ -80,16 +85,37 @@ static char *what_leaks(const struct leak_report *leak)
     return what;
 }
 
+/* "; nothing points to 480 of 500 of them": of those that were searched for. */
+static char *search_of(const struct leak_report *leak)
+{
+    char lost[UNITS_ROOM], judged[UNITS_ROOM];
+    if (leak->reach == NULL || leak->reach->unreachable_count <= 0)
+        return g_strdup("");
+    if (!isfinite(leak->growth_bytes_per_second))
+        return g_strdup(leak->reach->indirect_count < leak->reach->unreachable_count
+                            ? ", that nothing points to"
+                            : ", that only other leaked blocks point to");
+    return g_strdup_printf("; nothing points to %s of %s that were searched for",
+                           units_count(lost, sizeof(lost), leak->reach->unreachable_count),
+                           units_count(judged, sizeof(judged), leak->reach->judged_count));
+}
+
 static const char *message_of(struct report *report, const struct leak_report *leak)
 {
     char count[UNITS_ROOM], bytes[UNITS_ROOM], growth[UNITS_ROOM];
     char *place = place_of(leak->site->stack), *what = what_leaks(leak);
     double shown = leak->exact ? leak->live_count : round(leak->live_count);
+    char *pace = isfinite(leak->growth_bytes_per_second)
+                     ? g_strdup_printf(" so far, %s/s", units_bytes(growth, sizeof(growth),
+                                                                    leak->growth_bytes_per_second))
+                     : g_strdup("");
+    char *search = search_of(leak);
     const char *message = report_printf(
-        report, "%s leaks %s: %s%s %s, %s so far, %s/s", place, what, leak->exact ? "" : "about ",
+        report, "%s leaks %s: %s%s %s, %s%s%s", place, what, leak->exact ? "" : "about ",
         units_count(count, sizeof(count), shown), noun_of(leak->rule)->many,
-        units_bytes(bytes, sizeof(bytes), leak->live_bytes),
-        units_bytes(growth, sizeof(growth), leak->growth_bytes_per_second));
+        units_bytes(bytes, sizeof(bytes), leak->live_bytes), pace, search);
+    g_free(search);
+    g_free(pace);
     g_free(place);
     g_free(what);
     return message;
@@ -114,9 +140,13 @@ static const char *remedy_of(struct report *report, const struct leak_report *le
         return "call redisFree when the connection is done with, also where an error ends its use, "
                "or keep one connection and use it again";
     char *place = place_of(leak->site->stack);
-    const char *remedy = report_printf(
-        report, "free what %s allocates on every path, or bound the structure that keeps it",
-        place);
+    const char *remedy =
+        leak->reach != NULL && leak->reach->unreachable_count > 0
+            ? report_printf(report, "free what %s allocates before its last pointer is lost", place)
+            : report_printf(
+                  report,
+                  "free what %s allocates on every path, or bound the structure that keeps it",
+                  place);
     g_free(place);
     return remedy;
 }
@@ -139,4 +169,10 @@ void leak_finding(struct report *report, const struct leak_candidate *candidate,
     finding_metric(finding, "count_per_command", leak->count_per_command);
     finding_metric(finding, "started_seconds", leak->started_seconds);
     finding_metric(finding, "confidence_ratio", leak->confidence_ratio);
+    if (leak->reach == NULL)
+        return;
+    finding_metric(finding, "judged_count", leak->reach->judged_count);
+    finding_metric(finding, "unreachable_count", leak->reach->unreachable_count);
+    finding_metric(finding, "unreachable_bytes", leak->reach->unreachable_bytes);
+    finding_metric(finding, "indirect_count", leak->reach->indirect_count);
 }

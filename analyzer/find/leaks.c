@@ -46,7 +46,9 @@ const struct leak_limits leak_limits = {
         3, /* warm-up survivors beyond this multiple of the leak's pace are a table, not leaked */
     .tag_ratio =
         0.8, /* of a leak's allocations that follow the same outcome: then it is that outcome's */
-    .one_each = 0.05, /* from one object a command: every such command leaks */
+    .unreachable_least = 2, /* blocks that nothing points to: one may be an accident of timing */
+    .unreachable_confidence = 0.95, /* of any number of them: a program may hide its pointers */
+    .one_each = 0.05,               /* from one object a command: every such command leaks */
     .error_confidence = 0.9,
     .most_confidence = 0.999, /* nothing is certain */
 };
@@ -190,22 +192,31 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
     leak->bytes_per_command = counted ? candidate->tagged.bytes / candidate->commands : NAN;
     leak->count_per_command = counted ? candidate->tagged.count / candidate->commands : NAN;
     leak->exact = candidate->exact;
+    leak->reach = candidate->reach;
     return leak;
 }
 
-/* Surest first, then by how fast they grow. */
+/* 0 where it is not known: found by the search of memory alone. */
+static double growth_of(const struct leak_candidate *leak)
+{
+    double growth = leak->grown_bytes / (leak->to_seconds - leak->from_seconds);
+    return isfinite(growth) ? growth : 0;
+}
+
+/* Surest first, then by how fast they grow, then by size. */
 static gint compare_candidates(gconstpointer a, gconstpointer b)
 {
     const struct leak_candidate *x = *(struct leak_candidate *const *)a;
     const struct leak_candidate *y = *(struct leak_candidate *const *)b;
     bool x_sure = x->confidence_ratio >= leak_limits.error_confidence;
     bool y_sure = y->confidence_ratio >= leak_limits.error_confidence;
-    double x_growth = x->grown_bytes / (x->to_seconds - x->from_seconds);
-    double y_growth = y->grown_bytes / (y->to_seconds - y->from_seconds);
+    double x_growth = growth_of(x), y_growth = growth_of(y);
     if (x_sure != y_sure)
         return x_sure ? -1 : 1;
     if (x_growth != y_growth)
         return x_growth > y_growth ? -1 : 1;
+    if (x->live.bytes != y->live.bytes)
+        return x->live.bytes > y->live.bytes ? -1 : 1;
     return strcmp(x->identity, y->identity);
 }
 
@@ -215,6 +226,7 @@ void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captu
     GPtrArray *objects = g_ptr_array_new(), *blocks = g_ptr_array_new();
     find_object_leaks(report, symbols, captures, model, objects);
     find_heap_leaks(report, symbols, captures, model, blocks);
+    weigh_unreachable(report, symbols, captures, model, objects, blocks);
     GPtrArray *all = g_ptr_array_copy(objects, NULL, NULL);
     for (guint i = 0; i < blocks->len; i++)
         if (!is_part_of_an_object(g_ptr_array_index(blocks, i), objects))

@@ -17,6 +17,7 @@ struct leak_limits {
     double levelled_share, late_growth_ratio, last_least, last_growth_ratio;
     double history_least, history_growth, scatter_ratio;
     double chance, table_ratio, tag_ratio;
+    double unreachable_least, unreachable_confidence;
     double one_each, error_confidence, most_confidence;
 };
 extern const struct leak_limits leak_limits;
@@ -42,6 +43,7 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     double confidence_ratio;
     bool growing; /* in any capture */
     bool exact;
+    const struct reach_report *reach; /* NULL: not searched */
 };
 
 /* Each puts a `struct leak_candidate *` for what grows into `leaks`; they are the report's. `model`
@@ -50,6 +52,11 @@ void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray
                        const struct cache_model *model, GPtrArray *leaks);
 void find_heap_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                      const struct cache_model *model, GPtrArray *leaks);
+
+/* unreachable.c: what the search of the processes' memory says of these leaks, and new ones where
+ * nothing points to what a site allocated. Without a search it does nothing. */
+void weigh_unreachable(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                       const struct cache_model *model, GPtrArray *objects, GPtrArray *blocks);
 
 /* Adds a capture's growth: bytes a second with their interval, over that span of the set's clock.
  */

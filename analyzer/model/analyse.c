@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "model/model.h"
+#include "model/suppressions.h"
 
 #define NS_PER_SECOND 1e9
 
@@ -162,18 +163,23 @@ static void run_steps(struct report *report, GPtrArray *captures,
 {
     struct symbols *symbols = symbols_new(report);
 
+    symbols_search(symbols, &options->search);
     tell(options, "heap", 0.1);
     heap_model(report, symbols, captures);
+    if (options->searches != NULL)
+        reachability_model(report, symbols, captures, options->searches);
     tell(options, "cache", 0.3);
     struct cache_model *cache = cache_model_new(report, symbols, captures);
     tell(options, "same inputs", 0.5);
     find_duplicates(report, cache);
     tell(options, "leaks", 0.8);
     find_leaks(report, symbols, captures, cache);
+    suppress_leaks(report, options->suppressions);
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);
     sort_findings(report);
+    symbols_tell(symbols);
     cache_model_free(cache);
     symbols_free(symbols);
 }

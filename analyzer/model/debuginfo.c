@@ -1,225 +1,137 @@
 /* Names for addresses of one ELF file, by elfutils; see debuginfo.h. */
-#define _GNU_SOURCE
 #include "model/debuginfo.h"
 
 #include <dwarf.h>
-#include <elfutils/libdwfl.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define RUST_HASH_BYTES 19 /* "::h" and 16 digits */
-
-/* libstdc++'s, of the C++ ABI. */
-char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *status);
-
-struct range {
-    Dwarf_Addr start, end;
-    Dwarf_Off unit; /* offset of the compilation unit's DIE */
-};
+#include "model/debugfiles.h"
+#include "model/debuginfo_parts.h"
+#include "model/names.h"
 
 struct debuginfo {
     Dwfl *dwfl;
     Dwfl_Module *module;
-    GArray *ranges; /* struct range by start: for units that .debug_aranges leaves out; NULL not yet
-                       made */
-};
-
-static const Dwfl_Callbacks callbacks = {
-    .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = dwfl_standard_find_debuginfo,
-    .section_address = dwfl_offline_section_address,
+    GElf_Addr bias; /* addresses of libdwfl are higher than the file's by this */
+    char *path;     /* where the file was when it ran */
+    struct debug_files *files;
+    bool asked_for_dwarf;
+    Dwarf_Addr dwarf_bias;        /* ... and higher than the DWARF's by this */
+    struct units *units;          /* NULL: no DWARF */
+    struct symbol_table *symbols; /* NULL: not asked for yet */
+    GArray *chain;                /* Dwarf_Die, of the address at hand */
+    GHashTable *names, *paths;    /* a text of the file, by where it lies -> as it is given */
+    GHashTable *qualified;        /* for function_name */
 };
 
 /* ---- Opening ---- */
 
-static bool has_build_id(Dwfl_Module *module, const char *wanted)
+/* libdwfl asks for the debug file of the module, or for what several of them share (dwz); the
+ * module's build-id is then that file's. */
+static int find_debug_file(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
+                           const char *file_name, const char *link, GElf_Word link_crc,
+                           char **found)
 {
+    const struct debuginfo *info = *user_data;
     const unsigned char *bits;
     GElf_Addr where;
     int bytes = dwfl_module_build_id(module, &bits, &where);
-    if (bytes <= 0 || wanted == NULL)
-        return bytes <= 0 && wanted == NULL;
-    if (strlen(wanted) != 2 * (size_t)bytes)
-        return false;
-    for (size_t i = 0; i < (size_t)bytes; i++) {
-        int high = g_ascii_xdigit_value(wanted[2 * i]);
-        int low = g_ascii_xdigit_value(wanted[2 * i + 1]);
-        if (high << 4 != (bits[i] & 0xf0) || low != (bits[i] & 0x0f))
-            return false;
-    }
-    return true;
+    (void)name, (void)base;
+    struct debug_wanted wanted = {.build_id = bytes > 0 ? bits : NULL,
+                                  .build_id_bytes = bytes > 0 ? (size_t)bytes : 0,
+                                  .path = info->path,
+                                  .found = file_name,
+                                  .link = link,
+                                  .link_crc = link_crc};
+    return debug_files_find(info->files, &wanted, found);
 }
 
-static int open_regular(const char *path)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
+static const Dwfl_Callbacks callbacks = {
+    .find_elf = dwfl_build_id_find_elf,
+    .find_debuginfo = find_debug_file,
+    .section_address = dwfl_offline_section_address,
+};
 
-enum debuginfo_open debuginfo_open(const char *path, const char *build_id,
-                                   struct debuginfo **opened)
+struct debuginfo *debuginfo_open(int fd, const char *path, const char *found,
+                                 struct debug_files *files)
 {
-    int fd = open_regular(path);
-    *opened = NULL;
-    if (fd < 0)
-        return DEBUGINFO_NO_FILE;
     struct debuginfo *info = g_new0(struct debuginfo, 1);
+    void **user_data;
+    info->files = files;
+    info->path = g_strdup(path);
+    info->chain = g_array_new(FALSE, FALSE, sizeof(Dwarf_Die));
+    info->names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    info->qualified = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    info->paths = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     info->dwfl = dwfl_begin(&callbacks);
     if (info->dwfl != NULL) {
         dwfl_report_begin(info->dwfl);
-        info->module = dwfl_report_elf(info->dwfl, path, path, fd, 0, true);
+        info->module = dwfl_report_elf(info->dwfl, found, found, fd, 0, true);
         dwfl_report_end(info->dwfl, NULL, NULL);
     }
     if (info->module == NULL) {
         close(fd);
         debuginfo_free(info);
-        return DEBUGINFO_NO_FILE;
+        return NULL;
     }
-    if (!has_build_id(info->module, build_id)) {
-        debuginfo_free(info);
-        return DEBUGINFO_OTHER_BUILD;
-    }
-    *opened = info;
-    return DEBUGINFO_OPENED;
+    dwfl_module_info(info->module, &user_data, NULL, NULL, NULL, NULL, NULL, NULL);
+    *user_data = info;
+    dwfl_module_getelf(info->module, &info->bias);
+    return info;
 }
 
 void debuginfo_free(struct debuginfo *info)
 {
     if (info == NULL)
         return;
-    if (info->ranges != NULL)
-        g_array_free(info->ranges, TRUE);
+    units_free(info->units);
+    symbol_table_free(info->symbols);
     if (info->dwfl != NULL)
         dwfl_end(info->dwfl);
+    g_array_free(info->chain, TRUE);
+    g_hash_table_destroy(info->names);
+    g_hash_table_destroy(info->paths);
+    g_hash_table_destroy(info->qualified);
+    g_free(info->path);
     g_free(info);
 }
 
-/* ---- Names ---- */
-
-/* Where a compiler's suffix begins: foo.isra.0, foo.part.1.cold, foo.lto_priv.7. */
-static size_t plain_length(const char *name)
+bool debuginfo_has_lines(struct debuginfo *info)
 {
-    static const char *const suffixes[] = {".isra.", ".part.",     ".constprop.",
-                                           ".cold",  ".lto_priv.", ".localalias"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-        const char *found = strstr(name, suffixes[i]);
-        if (found != NULL && found != name)
-            length = MIN(length, (size_t)(found - name));
+    if (!info->asked_for_dwarf) {
+        Dwarf *dwarf = dwfl_module_getdwarf(info->module, &info->dwarf_bias);
+        info->units = dwarf == NULL ? NULL : units_new(dwarf);
+        info->asked_for_dwarf = true;
     }
-    return length;
+    return info->units != NULL;
 }
 
-static void cut_rust_hash(char *name)
-{
-    size_t length = strlen(name);
-    if (length <= RUST_HASH_BYTES || strncmp(name + length - RUST_HASH_BYTES, "::h", 3) != 0)
-        return;
-    if (strspn(name + length - 16, "0123456789abcdef") == 16)
-        name[length - RUST_HASH_BYTES] = '\0';
-}
+/* ---- Names, files and lines ---- */
 
-char *debuginfo_demangle(const char *name)
+static const char *person_name(struct debuginfo *info, const char *name)
 {
-    char *plain = g_strndup(name, plain_length(name));
-    if (strncmp(plain, "_Z", 2) != 0)
-        return plain;
-    int status = -1;
-    char *demangled = __cxa_demangle(plain, NULL, NULL, &status);
-    if (demangled == NULL)
-        return plain;
-    g_free(plain);
-    plain = g_strdup(demangled);
-    free(demangled);
-    cut_rust_hash(plain);
-    return plain;
-}
-
-/* The function's linkage name where it has one: it alone tells C++ scopes and arguments. */
-static const char *die_name(Dwarf_Die *die)
-{
-    static const unsigned names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        Dwarf_Attribute memory;
-        const char *name = dwarf_formstring(dwarf_attr_integrate(die, names[i], &memory));
-        if (name != NULL)
-            return name;
+    char *known = g_hash_table_lookup(info->names, name);
+    if (known == NULL) {
+        known = name_demangled(name);
+        g_hash_table_insert(info->names, (gpointer)(uintptr_t)name, known);
     }
-    return dwarf_diename(die);
+    return known;
 }
 
-/* ---- Units ---- */
-
-static gint compare_ranges(gconstpointer a, gconstpointer b)
-{
-    Dwarf_Addr x = ((const struct range *)a)->start, y = ((const struct range *)b)->start;
-    return (x > y) - (x < y);
-}
-
-/* clang writes no .debug_aranges unless told to, so the units are asked themselves. */
-static void make_ranges(struct debuginfo *info, Dwarf *dwarf)
-{
-    Dwarf_CU *unit = NULL, *next;
-    Dwarf_Die die;
-    info->ranges = g_array_new(FALSE, FALSE, sizeof(struct range));
-    while (dwarf_get_units(dwarf, unit, &next, NULL, NULL, &die, NULL) == 0) {
-        Dwarf_Addr base;
-        struct range range = {.unit = dwarf_dieoffset(&die)};
-        ptrdiff_t at = 0;
-        while ((at = dwarf_ranges(&die, at, &base, &range.start, &range.end)) > 0)
-            g_array_append_val(info->ranges, range);
-        unit = next;
-    }
-    g_array_sort(info->ranges, compare_ranges);
-}
-
-static bool find_in_ranges(struct debuginfo *info, Dwarf *dwarf, Dwarf_Addr address, Dwarf_Die *die)
-{
-    if (info->ranges == NULL)
-        make_ranges(info, dwarf);
-    guint low = 0, high = info->ranges->len;
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-        if (g_array_index(info->ranges, struct range, middle).start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
-        return false;
-    const struct range *range = &g_array_index(info->ranges, struct range, low - 1);
-    return address < range->end && dwarf_offdie(dwarf, range->unit, die) != NULL;
-}
-
-/* The unit that holds the address; `bias` is what the DWARF's addresses are lower by. */
-static bool find_unit(struct debuginfo *info, Dwarf_Addr address, Dwarf_Die *unit, Dwarf_Addr *bias)
-{
-    Dwarf_Die *found = dwfl_module_addrdie(info->module, address, bias);
-    if (found != NULL) {
-        *unit = *found;
-        return true;
-    }
-    Dwarf *dwarf = dwfl_module_getdwarf(info->module, bias);
-    return dwarf != NULL && find_in_ranges(info, dwarf, address - *bias, unit);
-}
-
-/* ---- Lines and scopes ---- */
-
-static char *whole_path(Dwarf_Die *unit, const char *file)
+/* The file tables of two units do not share their texts, so the unit need not be part of the key.
+ */
+static const char *whole_path(struct debuginfo *info, Dwarf_Die *unit, const char *file)
 {
     Dwarf_Attribute memory;
-    if (file == NULL)
-        return NULL;
-    const char *directory = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &memory));
-    return g_canonicalize_filename(file, directory != NULL && *directory == '/' ? directory : "/");
+    char *known = g_hash_table_lookup(info->paths, file);
+    if (known == NULL) {
+        const char *directory = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &memory));
+        known =
+            g_canonicalize_filename(file, directory != NULL && *directory == '/' ? directory : "/");
+        g_hash_table_insert(info->paths, (gpointer)(uintptr_t)file, known);
+    }
+    return known;
 }
 
 static int call_line(Dwarf_Die *die)
@@ -242,72 +154,74 @@ static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die)
     return dwarf_filesrc(files, value, NULL, NULL);
 }
 
-/* Gives each function among the scopes, innermost first. How many there were. */
-static int give_scopes(Dwarf_Die *unit, Dwarf_Die *scopes, int count, const char *file, int line,
-                       void (*each)(const struct debug_frame *frame, void *context), void *context)
+/* ---- Finding ---- */
+
+struct place {
+    bool has_unit;
+    Dwarf_Die unit;
+    const char *file;
+    int line;
+};
+
+static void give(struct debuginfo *info, struct place *place, const char *name, bool inlined,
+                 debug_frame_given *each, void *context)
 {
-    int given = 0;
-    for (int i = 0; i < count; i++) {
-        int tag = dwarf_tag(&scopes[i]);
-        bool inlined = tag == DW_TAG_inlined_subroutine;
-        const char *name = inlined || tag == DW_TAG_subprogram ? die_name(&scopes[i]) : NULL;
-        if (name == NULL)
-            continue;
-        char *function = debuginfo_demangle(name), *path = whole_path(unit, file);
-        each(&(struct debug_frame){function, path, line, inlined}, context);
-        g_free(function);
-        g_free(path);
-        given++;
-        if (!inlined)
-            break;
-        file = call_file(unit, &scopes[i]);
-        line = call_line(&scopes[i]);
+    each(&(struct debug_frame){.function = name == NULL ? NULL : person_name(info, name),
+                               .file = place->file == NULL
+                                           ? NULL
+                                           : whole_path(info, &place->unit, place->file),
+                               .line = place->line,
+                               .inlined = inlined},
+         context);
+}
+
+/* Gives each function of the chain that has a name. A call's line stands in the scope that was
+ * inlined and is of the function around it. */
+static bool give_chain(struct debuginfo *info, struct place *place, debug_frame_given *each,
+                       void *context)
+{
+    bool given = false;
+    for (guint i = 0; i < info->chain->len; i++) {
+        Dwarf_Die *scope = &g_array_index(info->chain, Dwarf_Die, i);
+        bool inlined = i + 1 < info->chain->len;
+        const char *name = function_name(&place->unit, scope, info->qualified);
+        if (name != NULL)
+            give(info, place, name, inlined, each, context);
+        given |= name != NULL;
+        if (inlined) {
+            place->file = call_file(&place->unit, scope);
+            place->line = call_line(scope);
+        }
     }
     return given;
 }
 
-static bool find_by_dwarf(struct debuginfo *info, uint64_t address, const char **file, int *line,
-                          Dwarf_Die *unit,
-                          void (*each)(const struct debug_frame *frame, void *context),
-                          void *context)
+static struct place find_place(struct debuginfo *info, Dwarf_Addr address)
 {
-    Dwarf_Addr bias = 0;
-    Dwarf_Die *scopes = NULL, *chain = NULL;
-    if (!find_unit(info, address, unit, &bias))
-        return false;
-    Dwarf_Line *found = dwarf_getsrc_die(unit, address - bias);
+    struct place place = {.has_unit = false};
+    if (!debuginfo_has_lines(info) ||
+        !units_find(info->units, address - info->dwarf_bias, &place.unit))
+        return place;
+    place.has_unit = true;
+    Dwarf_Line *found = dwarf_getsrc_die(&place.unit, address - info->dwarf_bias);
     if (found != NULL) {
-        *file = dwarf_linesrc(found, NULL, NULL);
-        dwarf_lineno(found, line);
+        place.file = dwarf_linesrc(found, NULL, NULL);
+        dwarf_lineno(found, &place.line);
     }
-    int given = 0;
-    if (dwarf_getscopes(unit, address - bias, &scopes) > 0) {
-        int count = dwarf_getscopes_die(&scopes[0], &chain);
-        if (count > 0)
-            given = give_scopes(unit, chain, count, *file, *line, each, context);
-    }
-    free(chain);
-    free(scopes);
-    return given != 0;
+    return place;
 }
 
-void debuginfo_find(struct debuginfo *info, uint64_t address,
-                    void (*each)(const struct debug_frame *frame, void *context), void *context)
+void debuginfo_find(struct debuginfo *info, uint64_t address, debug_frame_given *each,
+                    void *context)
 {
-    const char *file = NULL;
-    int line = 0;
-    Dwarf_Die unit;
-    GElf_Addr bias = 0;
-    dwfl_module_getelf(info->module, &bias);
-    if (find_by_dwarf(info, address + bias, &file, &line, &unit, each, context))
-        return;
-    GElf_Off offset;
-    GElf_Sym symbol;
-    const char *name =
-        dwfl_module_addrinfo(info->module, address + bias, &offset, &symbol, NULL, NULL, NULL);
-    char *function = name == NULL || *name == '\0' ? NULL : debuginfo_demangle(name);
-    char *path = file == NULL ? NULL : whole_path(&unit, file);
-    each(&(struct debug_frame){function, path, line, false}, context);
-    g_free(function);
-    g_free(path);
+    struct place place = find_place(info, address + info->bias);
+    if (place.has_unit) {
+        units_chain(info->units, &place.unit, address + info->bias - info->dwarf_bias, info->chain);
+        if (give_chain(info, &place, each, context))
+            return;
+    }
+    if (info->symbols == NULL)
+        info->symbols = symbol_table_new(info->module);
+    give(info, &place, symbol_table_find(info->symbols, address + info->bias), false, each,
+         context);
 }

@@ -12,12 +12,27 @@
 #include "read/capture.h"
 
 struct symbols;
-struct cache_model; /* model/cache.h */
+struct cache_model;  /* model/cache.h */
+struct suppressions; /* model/suppressions.h */
+
+typedef void analysis_progress(const char *what, double share_ratio, void *context);
+
+/* Where binaries and debug files are looked for, beside their own paths. */
+struct symbol_search {
+    char *const *sysroots;    /* copies of another machine's root; NULL: none */
+    char *const *debug_paths; /* laid out like /usr/lib/debug, or just full of files; NULL: none */
+    double download_seconds;  /* that debuginfod may take, all together; 0: never asked */
+    analysis_progress *progress; /* of downloads; NULL: none */
+    void *progress_context;
+};
 
 struct analysis_options {
-    double price_gpu_hour, price_gib_month;                                /* NAN: no money */
-    void (*progress)(const char *what, double share_ratio, void *context); /* NULL: none */
+    double price_gpu_hour, price_gib_month; /* NAN: no money */
+    analysis_progress *progress;            /* NULL: none */
     void *progress_context;
+    struct symbol_search search;
+    const struct suppressions *suppressions; /* NULL: none */
+    GPtrArray *searches; /* of struct search *: processes whose memory was searched; NULL none */
 };
 
 /* Opens every capture that the paths name and analyses them together, as one service, merged by
@@ -28,6 +43,10 @@ struct report *analyse(char *const *paths, size_t count, const struct analysis_o
 /* model/symbols.c: names for addresses, by libdw; the path in the capture is looked for here, and
  * used only if its build-id is the capture's. The stacks live as long as the report. */
 struct symbols *symbols_new(struct report *report);
+/* To be called before the first look-up, if at all; copied. */
+void symbols_search(struct symbols *symbols, const struct symbol_search *search);
+/* Notes in the report which files were wanted and not found, and what to do about it. */
+void symbols_tell(struct symbols *symbols);
 void symbols_free(struct symbols *symbols);
 const struct stack *symbols_stack(struct symbols *symbols, const struct capture *capture,
                                   uint32_t site_id);
@@ -37,9 +56,14 @@ const char *stack_identity(struct report *report, const struct stack *stack);
 /* The innermost frame that is the service's own, not an allocator's, libc's or a client library's:
  * what a reader wants to see first. NULL when there is no frame. */
 const struct frame *stack_culprit(const struct stack *stack);
+/* Whether a file is the service's own: its executable, or a library that came with it. */
+bool module_is_own(const char *path);
 
 /* model/heap.c: report->heap. */
 void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures);
+/* model/reachability.c: what the searches say of sites and captures, after heap_model. */
+void reachability_model(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                        GPtrArray *searches);
 /* find/leaks.c: report->leaks and their findings, after heap_model. The cache model (NULL: none)
  * names the templates. */
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,

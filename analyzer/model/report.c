@@ -48,6 +48,7 @@ struct report *report_new(void)
     report->cache.commands = report_array(report, sizeof(struct command_count));
     report->cache.templates = report_pointers(report);
     report->findings = report_pointers(report);
+    report->verdicts = report_pointers(report);
     report->windows = report_array(report, sizeof(struct window));
     const double unknown = NAN;
     report->notes = report_pointers(report);

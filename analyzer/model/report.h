@@ -37,6 +37,16 @@ struct site_report {
     double allocated_bytes_interval[2], live_bytes_interval[2];
     double peak_live_bytes; /* of it, when its process's live memory was at its peak */
     const struct stack *stack;
+    const struct reach_report *reach; /* NULL: not searched */
+};
+
+/* What a search of the processes' memory found (report --reachability). Counts and bytes are of the
+ * blocks that were judged: sampled, live, and not just born. */
+struct reach_report {
+    double judged_count;
+    double unreachable_count, unreachable_bytes; /* directly or not */
+    double indirect_count, indirect_bytes; /* of these: other unreachable blocks point to them */
+    double estimated_bytes;                /* all that is unreachable, sampled or not */
 };
 
 struct leak_report {
@@ -51,6 +61,7 @@ struct leak_report {
     double bytes_per_command;  /* of that outcome on that template; NAN */
     double count_per_command;  /* leaked objects per such command; NAN */
     bool exact;
+    const struct reach_report *reach; /* of all blocks of its site; NULL: not searched */
 };
 
 struct miss_causes {
@@ -146,6 +157,13 @@ struct capture_report {
     uint64_t recorded_count, overwritten_count, overwritten_heap_count, dropped_count;
     bool keys_hashed, stack_fallback, heap, cache;
     uint64_t damage;
+    const struct search_report *search; /* NULL: not searched */
+};
+
+struct search_report { /* of one process's memory */
+    double searched_bytes, unread_bytes, stopped_seconds;
+    double live_count; /* of the live table; `reach` says how many of them were judged */
+    struct reach_report reach;
 };
 
 struct timeline_report {
@@ -177,16 +195,30 @@ struct cost_report {
         wasted_money; /* NAN */
 };
 
+struct suppression_report { /* a line of a suppression file */
+    const char *pattern;
+    guint line, leaks; /* its number, and how many leaks it took out */
+    double live_bytes, live_count;
+};
+
+struct suppressed_report {
+    const char *file; /* NULL: none was given */
+    GArray *lines;    /* struct suppression_report, in the file's order; NULL with it */
+};
+
 struct report {
     GPtrArray *captures; /* of struct capture_report * */
     struct heap_report heap;
     GPtrArray *leaks; /* of struct leak_report *, worst first */
     struct cache_report cache;
+    struct suppressed_report suppressed;
     GPtrArray *findings; /* of struct finding *, most severe first */
     struct cost_report cost;
-    GArray *windows;  /* struct window */
-    GPtrArray *notes; /* of const char *: what limits the report, e.g. a module without symbols;
-                         each once */
+    GArray *windows;     /* struct window */
+    GPtrArray *verdicts; /* of uint8_t *: of each capture's live entries, enum verdict; NULL where
+                            its process was not searched (model/reachability.h) */
+    GPtrArray *notes;    /* of const char *: what limits the report, e.g. a module without symbols;
+                            each once */
     GStringChunk *text;
     GPtrArray *owned; /* what else to free, with report_own */
 };

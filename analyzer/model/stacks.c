@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "model/names.h"
 #include "model/text.h"
 
 #define XXH_INLINE_ALL
@@ -70,11 +71,11 @@ static const char *const passing_functions[] = {
     "safe_malloc", "my_malloc", "hi_malloc", "hi_calloc",      "hi_realloc",    "hi_strdup",
 };
 static const char *const passing_prefixes[] = {
-    "operator new",  "std::",       "__gnu_cxx::", "void* std::",  "__interceptor_", "g_malloc",
-    "g_strdup",      "g_realloc",   "sds",         "redisReader",  "redisGetReply",  "redisCommand",
-    "redisvCommand", "redisAppend", "redisBuffer", "redisConnect", "redisContext",   "__redis",
-    "redisNext",     "alloc::",     "<alloc::",    "hashbrown::",  "core::",         "__rust_",
-    "__rg_",         "__rdl_",
+    "operator new", "std::",         "__gnu_cxx::", "__interceptor_", "g_malloc",
+    "g_strdup",     "g_realloc",     "sds",         "redisReader",    "redisGetReply",
+    "redisCommand", "redisvCommand", "redisAppend", "redisBuffer",    "redisConnect",
+    "redisContext", "__redis",       "redisNext",   "alloc::",        "<alloc::",
+    "hashbrown::",  "core::",        "__rust_",     "__rg_",          "__rdl_",
 };
 
 static bool has_prefix_of(const char *text, const char *const *prefixes, size_t count)
@@ -91,8 +92,7 @@ static bool is_foreign_library(const char *module)
                          G_N_ELEMENTS(foreign_libraries));
 }
 
-/* The executable itself, or a library that came with the service. */
-static bool is_own_module(const char *module)
+bool module_is_own(const char *module)
 {
     const char *name = text_base_name(module);
     bool library = g_str_has_prefix(name, "lib") || g_str_has_prefix(name, "ld-");
@@ -100,12 +100,17 @@ static bool is_own_module(const char *module)
     return !is_foreign_library(module) && !(library && system);
 }
 
+/* A template's return type stands before its name, so the short name is asked too. */
 static bool only_passes_on(const char *function)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(passing_functions); i++)
         if (strcmp(function, passing_functions[i]) == 0)
             return true;
-    return has_prefix_of(function, passing_prefixes, G_N_ELEMENTS(passing_prefixes));
+    char *name = name_short(function);
+    bool passes = has_prefix_of(function, passing_prefixes, G_N_ELEMENTS(passing_prefixes)) ||
+                  has_prefix_of(name, passing_prefixes, G_N_ELEMENTS(passing_prefixes));
+    g_free(name);
+    return passes;
 }
 
 /* How well a frame answers "whose code is it?"; 0 is not at all. */
@@ -113,7 +118,7 @@ static int culprit_rank(const struct frame *frame)
 {
     if (frame->module == NULL)
         return 1;
-    if (is_own_module(frame->module))
+    if (module_is_own(frame->module))
         return frame->function != NULL && only_passes_on(frame->function) ? 3 : 4;
     return is_foreign_library(frame->module) ? 1 : 2;
 }

@@ -1,49 +1,75 @@
-/* From a capture's sites to stacks with names; each module is opened once, each address looked up
+/* From a capture's sites to stacks with names; each file is opened once, each address looked up
  * once. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "model/debugfiles.h"
 #include "model/debuginfo.h"
-#include "model/model.h"
+#include "model/module_map.h"
 
-#define DELETED_MARK " (deleted)" /* of /proc/PID/maps */
+#define NS_PER_SECOND  1000000000u
+#define DOWNLOADS_MOST 60 /* seconds, unless told otherwise */
+#define NAMED_MOST     8u /* files in a note */
 
 /* A module of any capture: the same file has the same names. */
 struct module {
     const char *path, *build_id; /* the report's */
     struct debuginfo *info;      /* NULL: no names to be had */
-    GHashTable *found;           /* offset -> GArray of struct frame */
+    enum binary_found found;
+    GHashTable *spans; /* offset -> struct span in a pointer */
+    GArray *frames;    /* struct frame, those of an offset in a row */
+};
+
+/* Where the frames of one address are among its module's. */
+union span {
+    struct {
+        guint32 first, count;
+    } part;
+    gpointer packed;
+};
+G_STATIC_ASSERT(sizeof(union span) == sizeof(gpointer));
+
+/* What is known of a capture. */
+struct mapped {
+    struct module_map *map;
+    GHashTable *modules; /* its struct capture_module -> struct module */
+    GPtrArray *stacks;   /* of const struct stack *, by site id */
 };
 
 struct symbols {
     struct report *report;
-    GHashTable *modules;   /* "path\nbuild-id" -> struct module */
-    GHashTable *stacks;    /* capture -> GPtrArray of const struct stack *, by site id */
-    struct module nowhere; /* of addresses in no module */
+    struct debug_files *files; /* NULL: not looked for any yet */
+    GHashTable *modules;       /* "path\nbuild-id" -> struct module */
+    GPtrArray *in_order;       /* the same, as they were met */
+    GHashTable *captures;      /* capture -> struct mapped */
+    struct module nowhere;     /* of addresses in no module */
 };
+
+static void module_init(struct module *module)
+{
+    module->spans = g_hash_table_new(NULL, NULL);
+    module->frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
+}
+
+static void module_release(struct module *module)
+{
+    debuginfo_free(module->info);
+    g_hash_table_destroy(module->spans);
+    g_array_free(module->frames, TRUE);
+}
 
 static void module_free(gpointer data)
 {
-    struct module *module = data;
-    debuginfo_free(module->info);
-    g_hash_table_destroy(module->found);
-    g_free(module);
+    module_release(data);
+    g_free(data);
 }
 
-static void frames_free(gpointer frames)
+static void mapped_free(gpointer data)
 {
-    g_array_free(frames, TRUE);
-}
-
-static void stacks_free(gpointer stacks)
-{
-    g_ptr_array_free(stacks, TRUE);
-}
-
-static GHashTable *new_found(void)
-{
-    return g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, frames_free);
+    struct mapped *mapped = data;
+    module_map_free(mapped->map);
+    g_hash_table_destroy(mapped->modules);
+    g_ptr_array_free(mapped->stacks, TRUE);
+    g_free(mapped);
 }
 
 struct symbols *symbols_new(struct report *report)
@@ -51,9 +77,16 @@ struct symbols *symbols_new(struct report *report)
     struct symbols *symbols = g_new0(struct symbols, 1);
     symbols->report = report;
     symbols->modules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, module_free);
-    symbols->stacks = g_hash_table_new_full(NULL, NULL, NULL, stacks_free);
-    symbols->nowhere.found = new_found();
+    symbols->in_order = g_ptr_array_new();
+    symbols->captures = g_hash_table_new_full(NULL, NULL, NULL, mapped_free);
+    module_init(&symbols->nowhere);
     return symbols;
+}
+
+void symbols_search(struct symbols *symbols, const struct symbol_search *search)
+{
+    debug_files_free(symbols->files);
+    symbols->files = debug_files_new(search);
 }
 
 void symbols_free(struct symbols *symbols)
@@ -61,59 +94,39 @@ void symbols_free(struct symbols *symbols)
     if (symbols == NULL)
         return;
     g_hash_table_destroy(symbols->modules);
-    g_hash_table_destroy(symbols->stacks);
-    g_hash_table_destroy(symbols->nowhere.found);
+    g_ptr_array_free(symbols->in_order, TRUE);
+    g_hash_table_destroy(symbols->captures);
+    module_release(&symbols->nowhere);
+    debug_files_free(symbols->files);
     g_free(symbols);
 }
 
 /* ---- Modules ---- */
 
-/* Where the file may be: at its path; where a process in another root sees it; its debug file
- * alone. g_strfreev. */
-static char **candidate_paths(const struct capture *capture, const struct capture_module *raw)
-{
-    GStrvBuilder *paths = g_strv_builder_new();
-    char *path = g_strdup(raw->path);
-    if (g_str_has_suffix(path, DELETED_MARK))
-        path[strlen(path) - strlen(DELETED_MARK)] = '\0';
-    g_strv_builder_add(paths, path);
-    if (capture->end == CAPTURE_END_RUNNING) {
-        char *seen = g_strdup_printf("/proc/%u/root%s", capture->header.pid, path);
-        g_strv_builder_add(paths, seen);
-        g_free(seen);
-    }
-    if (raw->build_id != NULL && strlen(raw->build_id) > 2) {
-        char *debug = g_strdup_printf("/usr/lib/debug/.build-id/%.2s/%s.debug", raw->build_id,
-                                      raw->build_id + 2);
-        g_strv_builder_add(paths, debug);
-        g_free(debug);
-    }
-    g_free(path);
-    char **all = g_strv_builder_end(paths);
-    g_strv_builder_unref(paths);
-    return all;
-}
-
 static void open_module(struct symbols *symbols, const struct capture *capture,
                         const struct capture_module *raw, struct module *module)
 {
-    bool other = false;
+    const struct binary_wanted wanted = {
+        .path = raw->path,
+        .build_id = raw->build_id,
+        .pid = capture->end == CAPTURE_END_RUNNING ? capture->header.pid : 0,
+        .started_ns = capture->header.start_realtime_ns};
+    char *found = NULL;
+    int fd = -1;
     if (raw->path[0] != '/')
         return; /* [vdso] and kin: no file */
-    char **paths = candidate_paths(capture, raw);
-    for (size_t i = 0; paths[i] != NULL && module->info == NULL; i++)
-        other |= debuginfo_open(paths[i], raw->build_id, &module->info) == DEBUGINFO_OTHER_BUILD;
-    g_strfreev(paths);
-    if (module->info == NULL)
-        report_note(symbols->report,
-                    report_printf(symbols->report, "no symbols for %s: %s", raw->path,
-                                  other
-                                      ? "the file there now is another build than the one that ran"
-                                      : "the file is not there"));
+    if (symbols->files == NULL)
+        symbols_search(symbols, &(struct symbol_search){.download_seconds = DOWNLOADS_MOST});
+    module->found = debug_files_open(symbols->files, &wanted, &fd, &found);
+    if (module->found == BINARY_FOUND)
+        module->info = debuginfo_open(fd, raw->path, found, symbols->files);
+    if (module->found == BINARY_FOUND && module->info == NULL)
+        module->found = BINARY_NOT_THERE;
+    g_free(found);
 }
 
-static struct module *module_for(struct symbols *symbols, const struct capture *capture,
-                                 const struct capture_module *raw)
+static struct module *named_module(struct symbols *symbols, const struct capture *capture,
+                                   const struct capture_module *raw)
 {
     char *key = g_strconcat(raw->path, "\n", raw->build_id, NULL);
     struct module *module = g_hash_table_lookup(symbols->modules, key);
@@ -122,40 +135,40 @@ static struct module *module_for(struct symbols *symbols, const struct capture *
         return module;
     }
     module = g_new0(struct module, 1);
+    module_init(module);
     module->path = report_text(symbols->report, raw->path);
     module->build_id = report_text(symbols->report, raw->build_id);
-    module->found = new_found();
     open_module(symbols, capture, raw, module);
     g_hash_table_insert(symbols->modules, key, module);
+    g_ptr_array_add(symbols->in_order, module);
     return module;
 }
 
-static const struct capture_module *find_module(const struct capture *capture, uint64_t address,
-                                                uint32_t epoch)
+static struct module *module_for(struct symbols *symbols, const struct capture *capture,
+                                 struct mapped *mapped, const struct capture_module *raw)
 {
-    for (guint i = 0; i < capture->modules->len; i++) {
-        const struct capture_module *module =
-            &g_array_index(capture->modules, struct capture_module, i);
-        if (address >= module->start && address < module->end && epoch >= module->first_epoch &&
-            epoch <= module->last_epoch)
-            return module;
+    if (raw == NULL)
+        return &symbols->nowhere;
+    struct module *module = g_hash_table_lookup(mapped->modules, raw);
+    if (module == NULL) {
+        module = named_module(symbols, capture, raw);
+        g_hash_table_insert(mapped->modules, (gpointer)(uintptr_t)raw, module);
     }
-    return NULL;
+    return module;
 }
 
 /* ---- Frames ---- */
 
 struct frame_maker {
-    struct symbols *symbols;
-    const struct module *module;
+    struct report *report;
+    struct module *module;
     uint64_t offset;
-    GArray *frames;
 };
 
 static void add_frame(const struct debug_frame *found, void *context)
 {
     const struct frame_maker *maker = context;
-    struct report *report = maker->symbols->report;
+    struct report *report = maker->report;
     struct frame frame = {.function = report_text(report, found->function),
                           .file = report_text(report, found->file),
                           .line = found->line,
@@ -163,62 +176,149 @@ static void add_frame(const struct debug_frame *found, void *context)
                           .build_id = maker->module->build_id,
                           .offset = maker->offset,
                           .inlined = found->inlined};
-    g_array_append_val(maker->frames, frame);
+    g_array_append_val(maker->module->frames, frame);
 }
 
 /* The frames of one address within a module, looked up once. */
-static const GArray *module_frames(struct symbols *symbols, struct module *module, uint64_t offset)
+static union span find_frames(struct symbols *symbols, struct module *module, uint64_t offset)
 {
-    gint64 key = (gint64)offset;
-    GArray *frames = g_hash_table_lookup(module->found, &key);
-    if (frames != NULL)
-        return frames;
-    frames = g_array_new(FALSE, TRUE, sizeof(struct frame));
-    struct frame_maker maker = {symbols, module, offset, frames};
+    gpointer key = GSIZE_TO_POINTER(offset);
+    union span span = {.packed = g_hash_table_lookup(module->spans, key)};
+    if (span.packed != NULL)
+        return span;
+    struct frame_maker maker = {symbols->report, module, offset};
+    span.part.first = module->frames->len;
     if (module->info != NULL)
         debuginfo_find(module->info, offset, add_frame, &maker);
     else
         add_frame(&(struct debug_frame){.function = NULL}, &maker);
-    g_hash_table_insert(module->found, g_memdup2(&key, sizeof(key)), frames);
-    return frames;
+    span.part.count = module->frames->len - span.part.first;
+    g_hash_table_insert(module->spans, key, span.packed);
+    return span;
 }
 
+/* ---- Stacks ---- */
+
 static const struct stack *make_stack(struct symbols *symbols, const struct capture *capture,
-                                      const struct capture_site *site)
+                                      struct mapped *mapped, const struct capture_site *site)
 {
     struct stack *stack = report_alloc(symbols->report, sizeof(*stack));
-    const struct capture_module *raw = NULL;
     stack->frames = report_array(symbols->report, sizeof(struct frame));
     stack->cut = site->cut;
     for (uint32_t i = 0; i < site->depth; i++) {
         uint64_t call =
             site->frames[i] - 1; /* a return address is the instruction after the call */
-        if (raw == NULL || call < raw->start || call >= raw->end)
-            raw = find_module(capture, call, site->epoch);
-        struct module *module = raw == NULL ? &symbols->nowhere : module_for(symbols, capture, raw);
-        uint64_t offset = raw == NULL ? call : call - raw->bias;
-        const GArray *frames = module_frames(symbols, module, offset);
-        g_array_append_vals(stack->frames, frames->data, frames->len);
+        const struct capture_module *raw = module_map_find(mapped->map, call, site->epoch);
+        struct module *module = module_for(symbols, capture, mapped, raw);
+        union span span = find_frames(symbols, module, raw == NULL ? call : call - raw->bias);
+        g_array_append_vals(stack->frames,
+                            &g_array_index(module->frames, struct frame, span.part.first),
+                            span.part.count);
     }
     return stack;
+}
+
+static struct mapped *mapped_for(struct symbols *symbols, const struct capture *capture)
+{
+    struct mapped *mapped = g_hash_table_lookup(symbols->captures, capture);
+    if (mapped != NULL)
+        return mapped;
+    mapped = g_new0(struct mapped, 1);
+    mapped->map = module_map_new(capture->modules);
+    mapped->modules = g_hash_table_new(NULL, NULL);
+    mapped->stacks = g_ptr_array_new();
+    g_ptr_array_set_size(mapped->stacks, (gint)capture->sites->len);
+    g_hash_table_insert(symbols->captures, (gpointer)(uintptr_t)capture, mapped);
+    return mapped;
 }
 
 const struct stack *symbols_stack(struct symbols *symbols, const struct capture *capture,
                                   uint32_t site_id)
 {
+    struct mapped *mapped = mapped_for(symbols, capture);
     if (site_id >= capture->sites->len)
         site_id = 0;
-    GPtrArray *stacks = g_hash_table_lookup(symbols->stacks, capture);
-    if (stacks == NULL) {
-        stacks = g_ptr_array_sized_new(capture->sites->len);
-        g_ptr_array_set_size(stacks, (gint)capture->sites->len);
-        g_hash_table_insert(symbols->stacks, (gpointer)(uintptr_t)capture, stacks);
-    }
-    const struct stack *stack = g_ptr_array_index(stacks, site_id);
+    const struct stack *stack = g_ptr_array_index(mapped->stacks, site_id);
     if (stack == NULL) {
-        stack = make_stack(symbols, capture,
+        stack = make_stack(symbols, capture, mapped,
                            &g_array_index(capture->sites, struct capture_site, site_id));
-        g_ptr_array_index(stacks, site_id) = (gpointer)(uintptr_t)stack;
+        g_ptr_array_index(mapped->stacks, site_id) = (gpointer)(uintptr_t)stack;
     }
     return stack;
+}
+
+/* ---- What was missing ---- */
+
+static void append_file(GString *list, const struct module *module, guint number)
+{
+    static const char *const why[] = {
+        [BINARY_NOT_THERE] = "not here",
+        [BINARY_OTHER_BUILD] = "another build is here now",
+        [BINARY_CHANGED] = "changed since, and without a build-id",
+    };
+    g_string_append_printf(list, "%s%s (%s", number == 0 ? "" : ", ", module->path,
+                           why[module->found]);
+    if (module->build_id != NULL)
+        g_string_append_printf(list, "; build-id %s", module->build_id);
+    g_string_append_c(list, ')');
+}
+
+typedef bool module_test(const struct module *module);
+
+static bool has_no_file(const struct module *module)
+{
+    return module->found != BINARY_FOUND;
+}
+
+static bool has_no_lines(const struct module *module)
+{
+    return module->info != NULL && module_is_own(module->path) &&
+           !debuginfo_has_lines(module->info);
+}
+
+/* A list of the modules of which it is true; NULL when there is none. */
+static char *list_modules(const struct symbols *symbols, module_test *test, bool why)
+{
+    GString *list = g_string_new(NULL);
+    guint count = 0;
+    for (guint i = 0; i < symbols->in_order->len; i++) {
+        const struct module *module = g_ptr_array_index(symbols->in_order, i);
+        if (!test(module))
+            continue;
+        if (count < NAMED_MOST && why)
+            append_file(list, module, count);
+        else if (count < NAMED_MOST)
+            g_string_append_printf(list, "%s%s", count == 0 ? "" : ", ", module->path);
+        count++;
+    }
+    if (count > NAMED_MOST)
+        g_string_append_printf(list, " and %u more", count - NAMED_MOST);
+    return g_string_free(list, count == 0);
+}
+
+void symbols_tell(struct symbols *symbols)
+{
+    struct report *report = symbols->report;
+    char *missing = list_modules(symbols, has_no_file, true);
+    char *plain = list_modules(symbols, has_no_lines, false);
+    const char *problem = symbols->files == NULL ? NULL : debug_files_problem(symbols->files);
+    if (missing != NULL)
+        report_note(report, report_printf(report,
+                                          "no names for %s: the file that ran was not found. "
+                                          "--sysroot DIR or --debug-path DIR says where it, or its "
+                                          "debug file, is; DEBUGINFOD_URLS which servers have it",
+                                          missing));
+    if (plain != NULL)
+        report_note(report, report_printf(report,
+                                          "no debug information for %s: functions have their names "
+                                          "from symbol tables alone, and no lines. Build with -g, "
+                                          "or say where debug files are with --debug-path DIR",
+                                          plain));
+    if (problem != NULL)
+        report_note(report, report_printf(report,
+                                          "debuginfod was given up: %s. What it had not delivered "
+                                          "is without lines or names",
+                                          problem));
+    g_free(missing);
+    g_free(plain);
 }

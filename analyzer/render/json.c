@@ -50,26 +50,57 @@ static json_t *make_time(double seconds_since_epoch)
     return json_text(text);
 }
 
+/* What was not searched is unknown. */
+static json_t *make_reach(const struct reach_report *reach)
+{
+    if (reach == NULL)
+        return json_null();
+    return json_pack("{so, so, so, so, so, so}",                                //
+                     "judged_count", json_whole(reach->judged_count),           //
+                     "unreachable_count", json_whole(reach->unreachable_count), //
+                     "unreachable_bytes", json_whole(reach->unreachable_bytes), //
+                     "indirect_count", json_whole(reach->indirect_count),       //
+                     "indirect_bytes", json_whole(reach->indirect_bytes),       //
+                     "estimated_unreachable_bytes", json_whole(reach->estimated_bytes));
+}
+
+static json_t *make_search(const struct search_report *search)
+{
+    if (search == NULL)
+        return json_null();
+    json_t *made = make_reach(&search->reach);
+    json_t *rest = json_pack("{so, so, so, so}",                                   //
+                             "searched_bytes", json_whole(search->searched_bytes), //
+                             "unread_bytes", json_whole(search->unread_bytes),     //
+                             "stopped_seconds", json_number(search->stopped_seconds), "live_count",
+                             json_whole(search->live_count));
+
+    json_object_update(made, rest);
+    json_decref(rest);
+    return made;
+}
+
 static json_t *make_capture(const void *element)
 {
     const struct capture_report *capture = element;
 
     return json_pack(
-        "{so, s{si, si, so, so}, so, so, so, so, s{so, so, so}, sb, sb, sb, sb, so}", //
-        "path", json_text(capture->path),                                             //
-        "process", "pid", (int)capture->pid, "parent_pid", (int)capture->parent_pid,  //
-        "command", list_of(capture->command, make_text),                              //
-        "executable", json_text(capture->executable),                                 //
-        "started", make_time(capture->started),                                       //
-        "duration_seconds", json_number(capture->duration_seconds),                   //
-        "end", json_text(capture->end),                                               //
-        "sample_bytes", json_count(capture->sample_bytes),                            //
-        "events", "recorded_count", json_count(capture->recorded_count),              //
+        "{so, s{si, si, so, so}, so, so, so, so, s{so, so, so}, sb, sb, sb, sb, so, so}", //
+        "path", json_text(capture->path),                                                 //
+        "process", "pid", (int)capture->pid, "parent_pid", (int)capture->parent_pid,      //
+        "command", list_of(capture->command, make_text),                                  //
+        "executable", json_text(capture->executable),                                     //
+        "started", make_time(capture->started),                                           //
+        "duration_seconds", json_number(capture->duration_seconds),                       //
+        "end", json_text(capture->end),                                                   //
+        "sample_bytes", json_count(capture->sample_bytes),                                //
+        "events", "recorded_count", json_count(capture->recorded_count),                  //
         "overwritten_count",
-        json_count(capture->overwritten_count + capture->overwritten_heap_count), //
-        "dropped_count", json_count(capture->dropped_count),                          //
+        json_count(capture->overwritten_count + capture->overwritten_heap_count),         //
+        "dropped_count", json_count(capture->dropped_count),                              //
         "keys_hashed", capture->keys_hashed, "stack_fallback", capture->stack_fallback, "heap",
-        capture->heap, "cache", capture->cache, "damaged_count", json_count(capture->damage));
+        capture->heap, "cache", capture->cache, "damaged_count", json_count(capture->damage),
+        "reachability", make_search(capture->search));
 }
 
 /* ---- Stacks and sites ---- */
@@ -101,7 +132,7 @@ static json_t *make_site(const void *element)
 
     if (site == NULL)
         return json_null();
-    return json_pack("{so, so, so, so, so, so, so, so, sb, so, so}",       //
+    return json_pack("{so, so, so, so, so, so, so, so, sb, so, so, so}",   //
                      "id", json_text(site->id),                            //
                      "allocated_bytes", json_whole(site->allocated_bytes), //
                      "allocated_count", json_whole(site->allocated_count), //
@@ -113,7 +144,8 @@ static json_t *make_site(const void *element)
                      "stack_cut", site->stack != NULL && site->stack->cut, //
                      "allocated_bytes_interval",
                      json_whole_interval(site->allocated_bytes_interval), "live_bytes_interval",
-                     json_whole_interval(site->live_bytes_interval));
+                     json_whole_interval(site->live_bytes_interval), "reachability",
+                     make_reach(site->reach));
 }
 
 /* ---- Heap ---- */
@@ -160,7 +192,7 @@ static json_t *make_leak(const void *element)
 {
     const struct leak_report *leak = element;
 
-    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, sb}",            //
+    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, sb, so}",        //
                      "rule", json_text(leak->rule),                                         //
                      "site", make_site(leak->site),                                         //
                      "live_bytes", json_whole(leak->live_bytes),                            //
@@ -174,7 +206,7 @@ static json_t *make_leak(const void *element)
                      "outcome", json_text(leak->outcome),                                   //
                      "bytes_per_command", json_number(leak->bytes_per_command),             //
                      "count_per_command", json_number(leak->count_per_command),             //
-                     "exact", leak->exact);
+                     "exact", leak->exact, "reachability", make_reach(leak->reach));
 }
 
 /* ---- Cache ---- */
@@ -370,15 +402,51 @@ static json_t *make_cost(const struct cost_report *cost)
                      "wasted_money", json_number(cost->wasted_money));
 }
 
+/* ---- Suppressed leaks ---- */
+
+static json_t *make_suppression(const void *element)
+{
+    const struct suppression_report *line = element;
+
+    return json_pack("{so, si, si, so, so}",                     //
+                     "pattern", json_text(line->pattern),        //
+                     "line", (int)line->line,                    //
+                     "leaks_count", (int)line->leaks,            //
+                     "live_bytes", json_whole(line->live_bytes), //
+                     "live_count", json_whole(line->live_count));
+}
+
+static json_t *make_suppressed(const struct suppressed_report *suppressed)
+{
+    struct suppression_report all = {.leaks = 0};
+
+    if (suppressed->file == NULL)
+        return json_null();
+    for (guint i = 0; i < suppressed->lines->len; i++) {
+        const struct suppression_report *line =
+            &g_array_index(suppressed->lines, struct suppression_report, i);
+        all.leaks += line->leaks;
+        all.live_bytes += line->live_bytes;
+        all.live_count += line->live_count;
+    }
+    return json_pack("{so, si, so, so, so}",                   //
+                     "file", json_text(suppressed->file),      //
+                     "leaks_count", (int)all.leaks,            //
+                     "live_bytes", json_whole(all.live_bytes), //
+                     "live_count", json_whole(all.live_count), //
+                     "lines", list_of_structs(suppressed->lines, make_suppression));
+}
+
 void render_report_json(const struct report *report, const struct render_options *options,
                         FILE *out)
 {
     (void)options;
-    json_put(json_pack("{ss, so, so, so, so, so, so, so}",                  //
+    json_put(json_pack("{ss, so, so, so, so, so, so, so, so}",              //
                        "schema", "leakey.report/1",                         //
                        "captures", list_of(report->captures, make_capture), //
                        "heap", make_heap(&report->heap),                    //
                        "leaks", list_of(report->leaks, make_leak),          //
+                       "suppressed", make_suppressed(&report->suppressed),  //
                        "cache", make_cache(report),                         //
                        "findings", list_of(report->findings, make_finding), //
                        "cost", make_cost(&report->cost),                    //

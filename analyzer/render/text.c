@@ -77,10 +77,15 @@ static void print_no_finding(const struct page *page, const struct report *repor
 
     append_cache(sentence, &report->cache);
     if (report->heap.present)
-        g_string_append_printf(sentence, "; none of %s allocation sites keeps growing.",
+        g_string_append_printf(sentence, "; none of %s allocation sites keeps growing",
                                units_count(sites, sizeof(sites), report->heap.sites->len));
     else
-        g_string_append(sentence, "; the heap was not recorded.");
+        g_string_append(sentence, "; the heap was not recorded");
+    guint suppressed = text_suppressed_leaks(&report->suppressed);
+    if (suppressed > 0)
+        g_string_append_printf(sentence, ", but for %u leak%s suppressed", suppressed,
+                               suppressed == 1 ? " that is" : "s that are");
+    g_string_append_c(sentence, '.');
     append_doubts(sentence, report);
     page_wrapped(page, STYLE_GREEN, "No finding:", sizeof("No finding: ") - 1, "%s", sentence->str);
     g_string_free(sentence, TRUE);
@@ -118,4 +123,5 @@ void render_report_text(const struct report *report, const struct render_options
     for (guint i = 0; i < report->findings->len; i++)
         text_finding(&page, report, i + 1);
     print_notes(&page, report);
+    text_suppressed(&page, &report->suppressed);
 }

@@ -88,7 +88,10 @@ static void print_leak(const struct page *page, const struct leak_report *leak)
         g_string_append_printf(line, "; grows by %s/s",
                                units_bytes(growth, sizeof(growth), leak->growth_bytes_per_second));
     if (isfinite(leak->started_seconds))
-        g_string_append_printf(line, " since %s after the start",
+        g_string_append_printf(line,
+                               isfinite(leak->growth_bytes_per_second)
+                                   ? " since %s after the start"
+                                   : "; the first from %s after the start",
                                units_seconds(started, sizeof(started), leak->started_seconds));
     if (isfinite(leak->bytes_per_command) && leak->outcome != NULL)
         g_string_append_printf(line, "; %s per %s",
@@ -98,6 +101,28 @@ static void print_leak(const struct page *page, const struct leak_report *leak)
         g_string_append_printf(line, "; confidence %s",
                                shown_ratio(confidence, sizeof(confidence), leak->confidence_ratio));
     page_wrapped(page, STYLE_PLAIN, "  Live", LABEL, "%s", line->str);
+    g_string_free(line, TRUE);
+}
+
+static void print_reach(const struct page *page, const struct reach_report *reach)
+{
+    char lost[UNITS_ROOM], judged[UNITS_ROOM], bytes[UNITS_ROOM], indirect[UNITS_ROOM];
+    GString *line = g_string_new(NULL);
+
+    if (reach == NULL)
+        return;
+    if (reach->unreachable_count > 0)
+        g_string_append_printf(line, "%s of %s blocks searched for, %s",
+                               units_count(lost, sizeof(lost), reach->unreachable_count),
+                               units_count(judged, sizeof(judged), reach->judged_count),
+                               units_bytes(bytes, sizeof(bytes), reach->unreachable_bytes));
+    else
+        g_string_append_printf(line, "none of %s blocks searched for",
+                               units_count(judged, sizeof(judged), reach->judged_count));
+    if (reach->indirect_count > 0)
+        g_string_append_printf(line, "; of these %s only from other unreachable blocks",
+                               units_count(indirect, sizeof(indirect), reach->indirect_count));
+    page_wrapped(page, STYLE_PLAIN, "  Unreachable", LABEL, "%s", line->str);
     g_string_free(line, TRUE);
 }
 
@@ -157,8 +182,10 @@ void text_finding(const struct page *page, const struct report *report, size_t n
 
     page_heading(page, heading);
     g_free(heading);
-    if (finding->leak != NULL)
+    if (finding->leak != NULL) {
         print_leak(page, finding->leak);
+        print_reach(page, finding->leak->reach);
+    }
     print_stacks(page, report, finding->call_sites, number);
     print_varying(page, finding->varying);
     print_evidence(page, finding);

@@ -74,6 +74,25 @@ static const char *ending(const char *end)
     return "how it ended is unknown";
 }
 
+static void print_search(const struct page *page, const char *label, size_t indent,
+                         const struct search_report *search)
+{
+    char memory[UNITS_ROOM], stood[UNITS_ROOM], judged[UNITS_ROOM], live[UNITS_ROOM],
+        lost[UNITS_ROOM], bytes[UNITS_ROOM], indirect[UNITS_ROOM];
+    const struct reach_report *reach = &search->reach;
+
+    page_wrapped(page, STYLE_PLAIN, label, indent,
+                 "%s of memory for %s of %s recorded live blocks, while the process stood for %s: "
+                 "%s unreachable (%s), %s of them only from other unreachable ones",
+                 units_bytes(memory, sizeof(memory), search->searched_bytes),
+                 units_count(judged, sizeof(judged), reach->judged_count),
+                 units_count(live, sizeof(live), search->live_count),
+                 units_seconds(stood, sizeof(stood), search->stopped_seconds),
+                 units_count(lost, sizeof(lost), reach->unreachable_count),
+                 units_bytes(bytes, sizeof(bytes), reach->unreachable_bytes),
+                 units_count(indirect, sizeof(indirect), reach->indirect_count));
+}
+
 static void print_process(const struct page *page, const struct capture_report *capture)
 {
     char duration[UNITS_ROOM], heap[64], events[UNITS_ROOM];
@@ -94,6 +113,8 @@ static void print_process(const struct page *page, const struct capture_report *
                  : capture->keys_hashed ? "; keys hashed"
                                         : "",
                  count_text(events, capture->recorded_count), line->str);
+    if (capture->search != NULL)
+        print_search(page, "Searched", LABEL, capture->search);
     g_string_free(line, TRUE);
     g_free(command);
 }
@@ -115,6 +136,8 @@ static void print_processes(const struct page *page, const GPtrArray *captures)
         append_losses(line, capture);
         if (line->len != 0)
             page_wrapped(page, STYLE_PLAIN, "", 4, "%s", line->str + strlen(", "));
+        if (capture->search != NULL)
+            print_search(page, "    searched", 13, capture->search);
         g_string_free(line, TRUE);
         g_free(command);
     }
@@ -271,7 +294,7 @@ static void print_cache(const struct page *page, const struct cache_report *cach
 
 struct place { /* sites whose stacks lead to one line of the service */
     char *name;
-    double allocated_bytes, allocated_count, live_bytes, peak_live_bytes;
+    double allocated_bytes, allocated_count, live_bytes, peak_live_bytes, unreachable_bytes;
 };
 
 static void free_place(gpointer data)
@@ -311,6 +334,8 @@ static GPtrArray *gather_places(const GPtrArray *sites)
         place->allocated_count += site->allocated_count;
         place->live_bytes += site->live_bytes;
         place->peak_live_bytes += isfinite(site->peak_live_bytes) ? site->peak_live_bytes : 0;
+        if (site->reach != NULL)
+            place->unreachable_bytes += site->reach->unreachable_bytes;
         g_string_free(name, TRUE);
     }
     g_hash_table_destroy(known);
@@ -323,23 +348,26 @@ static const char *bytes_or_dash(char number[UNITS_ROOM], double bytes)
     return bytes > 0 ? units_bytes(number, UNITS_ROOM, bytes) : "-";
 }
 
+/* After a search its column stands where the peak's is. */
 static void print_places(const struct page *page, const GPtrArray *sites)
 {
     GPtrArray *places = gather_places(sites);
+    bool searched = ((const struct site_report *)g_ptr_array_index(sites, 0))->reach != NULL;
 
     page_blank(page);
-    page_line(page, STYLE_BOLD, "  %-33s %10s %11s %10s %10s", "Allocated in", "Bytes",
-              "Allocations", "At peak", "Still live");
+    page_line(page, STYLE_BOLD, "  %-32s %10s %11s %11s %10s", "Allocated in", "Bytes",
+              "Allocations", searched ? "Unreachable" : "At peak", "Still live");
     for (guint i = 0; i < MIN(places->len, page->top); i++) {
         const struct place *place = g_ptr_array_index(places, i);
         GString *line = g_string_new("  ");
-        char allocated[UNITS_ROOM], count[UNITS_ROOM], peak[UNITS_ROOM], live[UNITS_ROOM];
+        char allocated[UNITS_ROOM], count[UNITS_ROOM], other[UNITS_ROOM], live[UNITS_ROOM];
 
-        shown_cell(line, place->name, 33);
-        page_line(page, STYLE_PLAIN, "%s %10s %11s %10s %10s", line->str,
+        shown_cell(line, place->name, 32);
+        page_line(page, STYLE_PLAIN, "%s %10s %11s %11s %10s", line->str,
                   units_bytes(allocated, sizeof(allocated), place->allocated_bytes),
                   short_count(count, place->allocated_count),
-                  bytes_or_dash(peak, place->peak_live_bytes),
+                  bytes_or_dash(other,
+                                searched ? place->unreachable_bytes : place->peak_live_bytes),
                   bytes_or_dash(live, place->live_bytes));
         g_string_free(line, TRUE);
     }

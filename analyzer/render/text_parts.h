@@ -15,4 +15,8 @@ void text_stack(const struct page *page, const struct stack *stack);
 /* "answer (service.c:88)", "libfoo.so+0x1f0": the frame to look at first. */
 void text_place(GString *out, const struct stack *stack);
 
+/* text_suppressed.c: nothing where no suppression file was given. */
+guint text_suppressed_leaks(const struct suppressed_report *suppressed);
+void text_suppressed(const struct page *page, const struct suppressed_report *suppressed);
+
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "model/names.h"
 #include "model/text.h"
 #include "render/text_parts.h"
 
@@ -29,6 +30,8 @@ static bool is_starter(const struct frame *frame)
     return false;
 }
 
+/* "libfoo.so", or what to say of an address that no module held when its stack was taken: code that
+ * was made at run time, or mapped by something else than the loader. */
 static const char *module_name(const struct frame *frame)
 {
     return frame->module == NULL ? "code of no file" : text_base_name(frame->module);
@@ -36,10 +39,14 @@ static const char *module_name(const struct frame *frame)
 
 static void append_function(GString *out, const struct frame *frame)
 {
-    if (frame->function != NULL)
-        g_string_append(out, frame->function);
-    else
-        g_string_append_printf(out, "%s+0x%" PRIx64, module_name(frame), frame->offset);
+    if (frame->function != NULL) {
+        char *name = name_short(frame->function);
+        g_string_append(out, name);
+        g_free(name);
+    } else {
+        g_string_append_printf(out, frame->module == NULL ? "%s, 0x%" PRIx64 : "%s+0x%" PRIx64,
+                               module_name(frame), frame->offset);
+    }
 }
 
 static void append_line(GString *out, const struct frame *frame)

@@ -195,7 +195,7 @@ static_assert(sizeof(struct lk_live) == 32, "layout");
 #define LK_BLOCKS_PER_PAGE    256u
 #define LK_BLOCK_SIZE_BITS    40u
 #define LK_BLOCK_SITE_BITS    22u
-#define LK_BLOCK_TIME_UNIT_NS 1024u
+#define LK_BLOCK_TIME_UNIT_NS 64u
 struct lk_block {
     uint64_t block; /* 0: none. size | site << 40 | 1 << 62; written last, cleared first */
     uint64_t past;  /* tag | time in LK_BLOCK_TIME_UNIT_NS << 16 */

@@ -118,13 +118,13 @@ static void open_segment(struct lk_extent *segment, enum lk_ring_kind kind)
     __atomic_store_n(&segment->committed, 0, __ATOMIC_RELEASE);
 }
 
-/* A segment that never was, while the bound allows. */
-static struct lk_extent *new_segment(enum lk_ring_kind kind)
+/* A segment that never was, while there are fewer than `most`. */
+static struct lk_extent *new_segment(enum lk_ring_kind kind, uint32_t most)
 {
     struct lk_ring *ring = &lk_state->rings[kind];
     uint32_t slot = __atomic_load_n(&ring->segments, __ATOMIC_RELAXED);
     do
-        if (slot >= __atomic_load_n(&ring->segments_max, __ATOMIC_RELAXED))
+        if (slot >= most)
             return NULL;
     while (!__atomic_compare_exchange_n(&ring->segments, &slot, slot + 1, false, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED));
@@ -166,7 +166,8 @@ static struct lk_extent *recycle_segment(enum lk_ring_kind kind)
     return NULL;
 }
 
-/* A segment for this thread with room for `bytes`; NULL: there is none to be had. */
+/* A segment for this thread with room for `bytes`; NULL: there is none to be had. Where more threads
+ * hold one than the bound has segments, the bound gives way. */
 static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t time_ns)
 {
     struct lk_ring *ring = &lk_state->rings[kind];
@@ -176,9 +177,11 @@ static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t 
         segment = NULL;
     }
     if (!segment)
-        segment = new_segment(kind);
+        segment = new_segment(kind, __atomic_load_n(&ring->segments_max, __ATOMIC_RELAXED));
     if (!segment)
         segment = recycle_segment(kind);
+    if (!segment)
+        segment = new_segment(kind, LK_SEGMENT_SLOTS_MAX);
     if (!segment)
         return NULL;
     segment->thread = lk_self.index;

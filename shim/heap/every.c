@@ -80,9 +80,17 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
     lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, now);
     t->last_allocated = moved ? 0 : ~address;
+    t->last_born_ns = now;
     if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&
         t->pending_count < LK_PENDING_TAGS)
         t->pending[t->pending_count++] = ~address;
+}
+
+/* The block is what this thread allocated last. */
+static inline bool is_latest(const struct lk_thread *t, uint64_t address, uint64_t born_ns)
+{
+    return t->last_allocated == ~address &&
+           t->last_born_ns / LK_BLOCK_TIME_UNIT_NS == born_ns / LK_BLOCK_TIME_UNIT_NS;
 }
 
 static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const void *pointer)
@@ -91,7 +99,7 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
-    count_free(t, entry.size, entry.site, t->last_allocated == ~address, now);
+    count_free(t, entry.size, entry.site, is_latest(t, address, entry.time_ns), now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, now);
 }
 
@@ -106,10 +114,10 @@ void lk_every_free(const void *pointer)
         return;
     }
     uint64_t size = lk_block_size(block);
-    uint64_t now = lk_clock_lately((entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS);
+    uint64_t born = (entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS, now = lk_clock_lately(born);
     uint32_t site = lk_block_site(block);
     __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
-    count_free(t, size, site, t->last_allocated == ~address, now);
+    count_free(t, size, site, is_latest(t, address, born), now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, now);
 }
 

@@ -36,10 +36,12 @@ static uint64_t next_gap(struct lk_thread *t)
     return lk_sampling_gap(lk_sampling_random(&t->random), lk_config.sample_bytes) + 1;
 }
 
-/* Due for the first time in this thread only because its count began at zero. */
+/* Due for the first time in this thread only because its count began at zero. Each thread of the
+ * process has gaps of its own, also where one has the address of another before it. */
 static bool begin_thread(struct lk_thread *t, uint64_t size)
 {
-    uint64_t salt = (uint64_t)(uintptr_t)t;
+    static uint64_t threads;
+    uint64_t salt = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
     t->random = process_random ^ lk_sampling_random(&salt);
     if (t->random == 0)
         t->random = 1;
@@ -56,8 +58,8 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     struct lk_counts *counts = lk_counts_mine(t, entry->site);
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     /* Nothing was allocated in between: the count to the next sample has not moved. */
-    bool temporary =
-        t->last_allocated == ~address && t->last_remaining == t->remaining && !moved;
+    bool temporary = t->last_allocated == ~address && t->last_born_ns == entry->time_ns &&
+                     t->last_remaining == t->remaining && !moved;
     if (!counts)
         return; /* counted as dropped */
     lk_counts_freed(t, counts, entry->site, weight.bytes, weight.count_q16, temporary, now);
@@ -95,6 +97,8 @@ static void sampled_allocated(const void *pointer, uint64_t size, const struct l
     lk_counts_sampled(t, stack->counts, weight.variance);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, stack->site,
                       now);
+    t->last_allocated = moved ? 0 : ~address;
+    t->last_born_ns = now;
     if (LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->pending_count < LK_PENDING_TAGS)
         t->pending[t->pending_count++] = ~address;
 }
@@ -165,7 +169,6 @@ static __attribute__((noinline)) void allocated_slowly(void *pointer, uint64_t s
         (lk_heap_every ? lk_every_allocated : sampled_allocated)(pointer, size, moved, from);
     t->remaining = next_gap(t);
     if (entered) {
-        t->last_allocated = moved ? 0 : ~(uint64_t)(uintptr_t)pointer;
         t->last_remaining = t->remaining;
         lk_leave();
     }

@@ -85,7 +85,7 @@ static inline void print_sites(const struct site *sites, size_t count)
         snprintf(temporary, sizeof temporary, "%" PRIu64, site->temporary_count);
         printf("%s\"%s\":{\"allocated_bytes\":%" PRIu64 ",\"allocated_count\":%" PRIu64
                ",\"live_bytes\":%" PRIu64 ",\"live_count\":%" PRIu64
-               ",\"temporary_count\":%s,\"peak_bytes\":%" PRIu64 "}",
+               ",\"temporary_count\":%s,\"peak_live_bytes\":%" PRIu64 "}",
                i ? "," : "", site->function, site->allocated_bytes, site->allocated_count,
                site->allocated_bytes - site->freed_bytes, site->allocated_count - site->freed_count,
                site->also ? "null" : temporary, site->peak_bytes);

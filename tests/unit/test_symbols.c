@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/capture_builder.h"
-#include "model/debuginfo.h"
 #include "model/model.h"
 
 /* ---- Real stacks of this program ---- */
@@ -155,6 +154,7 @@ static void another_build_gives_no_names(void **state)
     assert_null(frame->file);
     assert_non_null(frame->module);
     assert_true(frame->offset != 0 && frame->offset < caught);
+    symbols_tell(f.symbols);
     assert_int_equal(f.report->notes->len, 1);
     assert_non_null(strstr(g_ptr_array_index(f.report->notes, 0), "another build"));
     clear(&f);
@@ -186,26 +186,45 @@ static void addresses_of_no_module_keep_their_place(void **state)
     clear(&f);
 }
 
-static void names_are_what_a_person_wrote(void **state)
+/* libc's data that code never is: the function before it does not reach there. */
+static void a_symbol_names_only_what_its_size_covers(void **state)
 {
     (void)state;
-    static const char *const names[][2] = {
-        {"main", "main"},
-        {"parse.isra.0", "parse"},
-        {"handle.part.2.cold", "handle"},
-        {"_ZN5cache6lookupERKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE",
-         "cache::lookup(std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> > const&)"},
-        {"_ZN5cache6lookup17h0123456789abcdefE", "cache::lookup"},
-        {"_Znwm", "operator new(unsigned long)"},
-        {"_Z", "_Z"},
-        {".cold", ".cold"},
-        {"", ""},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        char *name = debuginfo_demangle(names[i][0]);
-        assert_string_equal(name, names[i][1]);
-        g_free(name);
-    }
+    uint64_t frame = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "in6addr_any") + 1;
+    struct fixture f = look_up(&frame, 1, false);
+    const struct frame *found = frame_at(symbols_stack(f.symbols, f.capture, 1), 0);
+    assert_non_null(strstr(found->module, "libc"));
+    assert_null(found->function);
+    assert_null(found->file);
+    assert_int_equal(found->line, 0);
+    clear(&f);
+}
+
+static void what_has_no_file_is_told_once(void **state)
+{
+    (void)state;
+    struct self self = {builder_new(), false};
+    struct fixture f = {.report = report_new()};
+    const uint64_t frames[] = {0x1234, 0x5678, 0x11234};
+    size_t bytes;
+    builder_module(self.builder, "/nonexistent/a.so", 0x1000, 0x9000, 0x1000,
+                   (const uint8_t *)"\x0a\x0b\x0c", 3);
+    builder_module(self.builder, "/nonexistent/b.so", 0x11000, 0x19000, 0x11000, NULL, 0);
+    builder_site(self.builder, frames, G_N_ELEMENTS(frames));
+    uint8_t *image = builder_bytes(self.builder, &bytes);
+    f.capture = capture_open_memory(image, bytes, "memory", NULL);
+    f.symbols = symbols_new(f.report);
+    g_free(image);
+    builder_free(self.builder);
+    symbols_stack(f.symbols, f.capture, 1);
+    symbols_tell(f.symbols);
+    symbols_tell(f.symbols);
+    assert_int_equal(f.report->notes->len, 1);
+    const char *note = g_ptr_array_index(f.report->notes, 0);
+    assert_non_null(strstr(note, "/nonexistent/a.so (not here; build-id 0a0b0c)"));
+    assert_non_null(strstr(note, "/nonexistent/b.so (not here)"));
+    assert_non_null(strstr(note, "--debug-path"));
+    clear(&f);
 }
 
 /* ---- Identity and culprit, of stacks made by hand ---- */
@@ -259,6 +278,7 @@ static void the_culprit_is_the_services_own_code(void **state)
                               {.function = "main", .module = exe}};
     struct frame wrapped[] = {{.function = "xmalloc", .module = exe},
                               {.function = "std::vector<int>::push_back(int&&)", .module = exe},
+                              {.function = "void std::sort<int*>(int*, int*)", .module = exe},
                               {.function = "build_prompt", .module = exe},
                               {.function = "main", .module = exe}};
     struct frame library[] = {{.function = "malloc", .module = libc},
@@ -289,7 +309,8 @@ int main(void)
         cmocka_unit_test(another_build_gives_no_names),
         cmocka_unit_test(libraries_without_debug_information_have_their_symbol_table),
         cmocka_unit_test(addresses_of_no_module_keep_their_place),
-        cmocka_unit_test(names_are_what_a_person_wrote),
+        cmocka_unit_test(a_symbol_names_only_what_its_size_covers),
+        cmocka_unit_test(what_has_no_file_is_told_once),
         cmocka_unit_test(identity_is_of_functions_not_addresses),
         cmocka_unit_test(the_culprit_is_the_services_own_code),
     };
