@@ -265,14 +265,31 @@ static void sizes_and_addresses_beyond_the_fields_are_cut(void **state)
 static void without_a_segment_heap_events_are_dropped_and_counted(void **state)
 {
     (void)state;
-    lk_state->rings[LK_RING_HEAP].segments_max = 0;
+    const uint64_t mapped = lk_state->mapped_bytes;
+    lk_state->mapped_bytes = LK_GRANULE;
     for (uint32_t i = 1; i <= 10; i++)
         put_heap_event(i);
     assert_int_equal(lk_capture_header()->dropped[LK_DROP_NO_SEGMENT], 10);
-    lk_state->rings[LK_RING_HEAP].segments_max = 1;
+    lk_state->mapped_bytes = mapped;
     put_heap_event(11);
     lk_ring_park();
     assert_int_equal(read_heap().events, 1);
+}
+
+/* Each of more threads than the bound has segments holds one: nobody goes without. */
+static void the_bound_gives_way_to_threads_that_hold_segments(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2 * SEGMENTS; i++) {
+        memset(&lk_self, 0, sizeof lk_self);
+        lk_self.heap_position = LK_SEGMENT_ROOM;
+        put_heap_event(i);
+        assert_true(write_one(i + 1));
+    }
+    const struct lk_header *header = lk_capture_header();
+    assert_int_equal(header->segments, 4 * SEGMENTS);
+    assert_int_equal(header->dropped[LK_DROP_NO_SEGMENT], 0);
+    assert_int_equal(header->overwritten_heap_count + header->overwritten_count, 0);
 }
 
 static void *put_many(void *index)
@@ -328,6 +345,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sizes_and_addresses_beyond_the_fields_are_cut, begin, end),
         cmocka_unit_test_setup_teardown(without_a_segment_heap_events_are_dropped_and_counted,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(the_bound_gives_way_to_threads_that_hold_segments, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(threads_lose_no_heap_event_uncounted, begin, end),
         cmocka_unit_test_setup_teardown(a_parked_heap_segment_is_taken_up_again, begin, end),
     };
