@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -259,13 +260,18 @@ static void *in_thread(void *unused)
     return unused;
 }
 
+/* By glibc's unwinder here: libunwind's goodbye to a thread comes when ThreadSanitizer has said its
+ * own. */
 static void threads_are_walked_to_their_start(void **state)
 {
     pthread_t thread;
+    int (*kept)(void **, int) = unwind;
     (void)state;
+    unwind = backtrace;
     compared = 0;
     assert_int_equal(pthread_create(&thread, NULL, in_thread, NULL), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    unwind = kept;
     assert_int_equal(compared, 1);
     assert_true(whole);
 }

@@ -308,14 +308,21 @@ void builder_heap_event(struct builder *b, enum lk_heap_event_type type, uint64_
     touch(b, time_ns);
 }
 
-static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t segments,
-                      uint64_t *overwritten)
+/* Their oldest segments, as many as hold no more than that share of the records. */
+static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t *overwritten)
 {
-    uint64_t lost = (uint64_t)(share * (double)segments);
+    uint64_t records = 0, lost = 0;
     for (guint i = 0; i < b->segments->len; i++) {
+        const struct segment *segment = &g_array_index(b->segments, struct segment, i);
+        records += segment->head.kind == kind ? segment->head.records : 0;
+    }
+    for (guint i = 0; i < b->segments->len; i++) { /* in the order of opening */
         struct segment *segment = &g_array_index(b->segments, struct segment, i);
-        if (segment->head.kind != kind || segment->head.sequence >= lost)
+        if (segment->head.kind != kind)
             continue;
+        lost += segment->head.records;
+        if ((double)lost > share * (double)records)
+            return;
         *overwritten += segment->head.records;
         segment->head.kind = 0; /* the granule looks as if it had never been filled */
     }
@@ -323,9 +330,8 @@ static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t s
 
 void builder_lose(struct builder *b, double share)
 {
-    lose_kind(b, share, LK_EXTENT_SEGMENT, b->sequence, &b->header.overwritten_count);
-    lose_kind(b, share, LK_EXTENT_HEAP_SEGMENT, b->heap_sequence,
-              &b->header.overwritten_heap_count);
+    lose_kind(b, share, LK_EXTENT_SEGMENT, &b->header.overwritten_count);
+    lose_kind(b, share, LK_EXTENT_HEAP_SEGMENT, &b->header.overwritten_heap_count);
 }
 
 /* The chance with which an allocation of that size was sampled. */
