@@ -76,7 +76,7 @@ static void print_capture(FILE *out, const struct capture *capture)
     char seconds[UNITS_ROOM];
     char *path = text_printable(capture->path, strlen(capture->path));
     double heap_events = 0;
-    size_t broken = capture_each_heap_event(capture, count_event, &heap_events);
+    size_t broken = capture_each_heap_event(capture, 0, UINT64_MAX, count_event, &heap_events);
     fprintf(out, "%s: %s\n  pid %u, %s, end: %s\n", path,
             capture->damage + broken == 0 ? "whole" : "damaged", capture->header.pid,
             units_seconds(seconds, sizeof(seconds), (double)capture->duration_ns / 1e9),

@@ -193,13 +193,14 @@ static void emit_heap_event(const struct heap_event *event, void *context)
     set(item, "site", integer(event->site));
     if (event->type == LK_HEAP_REALLOC_FREE || event->type == LK_HEAP_REALLOC_ALLOC)
         set(item, "realloc", json_true());
+    dump_tag(row->dump, item, event->tag);
     row->ended = !row->dump->emit(row->dump, item);
 }
 
 bool dump_events(struct dump *dump)
 {
     struct row row = {.dump = dump};
-    capture_each_heap_event(dump->capture, emit_heap_event, &row);
+    capture_each_heap_event(dump->capture, 0, UINT64_MAX, emit_heap_event, &row);
     emit_records(&row, UINT64_MAX);
     return !row.ended;
 }

@@ -104,7 +104,7 @@ static void pass_event(const struct heap_event *event, void *context)
 {
     const struct pass *pass = context;
     struct curve *curve = &pass->curves[event->site];
-    if (event->time_ns < pass->stretch->clock.start_ns || !curve->wanted)
+    if (!curve->wanted)
         return;
     if (!pass->backwards)
         move_to_window(curve, window_of(pass->stretch, event->time_ns));
@@ -120,13 +120,13 @@ void curves_replay(const struct stretch *stretch, struct curve *curves)
 {
     const struct capture *capture = stretch->capture;
     struct pass pass = {.stretch = stretch, .curves = curves, .backwards = true};
-    capture_each_heap_event(capture, pass_event, &pass);
+    capture_each_heap_event(capture, stretch->clock.start_ns, UINT64_MAX, pass_event, &pass);
     for (guint i = 0; i < capture->sites->len; i++) {
         curves[i].floor_count[0] = curves[i].count;
         curves[i].floor_bytes[0] = curves[i].bytes;
     }
     pass.backwards = false;
-    capture_each_heap_event(capture, pass_event, &pass);
+    capture_each_heap_event(capture, stretch->clock.start_ns, UINT64_MAX, pass_event, &pass);
     for (guint i = 0; i < capture->sites->len; i++)
         move_to_window(&curves[i], LAST);
 }

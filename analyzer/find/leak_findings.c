@@ -25,41 +25,18 @@ static const struct noun *noun_of(const char *rule)
     return &nouns[G_N_ELEMENTS(nouns) - 1];
 }
 
-/* "lookup_answer (llm_cache.c:88)", or as much of it as is known. */
-static char *place_of(const struct stack *stack)
-{
-    const struct frame *frame = stack_culprit(stack);
-    GString *place = g_string_new(NULL);
-    if (frame == NULL) {
-        g_string_append(place, "a place that has no stack");
-    } else if (frame->function != NULL) {
-        char *name = name_short(frame->function);
-        g_string_append(place, name);
-        g_free(name);
-        if (frame->file != NULL && frame->line != 0)
-            g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
-        else if (frame->module != NULL)
-            g_string_append_printf(place, " (%s)", text_base_name(frame->module));
-    } else {
-        g_string_append_printf(place,
-                               frame->module != NULL ? "%s+0x%" G_GINT64_MODIFIER "x"
-                                                     : "%s, 0x%" G_GINT64_MODIFIER "x",
-                               frame->module != NULL ? text_base_name(frame->module)
-                                                     : "code of no file",
-                               frame->offset);
-    }
-    char *shown = text_printable(place->str, place->len);
-    g_string_free(place, TRUE);
-    return shown;
-}
-
-/* " per miss of llm:<sha256>"; empty when it is tied to no outcome. */
+/* " per miss of llm:<sha256>", " per error reply on llm:<sha256>", " on error replies"; empty when
+ * it is tied to no branch. */
 static char *occasion_of(const struct leak_report *leak)
 {
-    if (leak->outcome == NULL || leak->template_name == NULL)
+    if (leak->branch == NULL || strcmp(leak->branch, "other") == 0)
         return g_strdup("");
+    if (leak->template_name == NULL || !isfinite(leak->count_per_command))
+        return g_strdup_printf(" %s", leak_branch_words(leak->branch));
+    const char *event = strcmp(leak->branch, "error") == 0 ? "error reply on" : NULL;
     char *template_name = text_printable(leak->template_name, strlen(leak->template_name));
-    char *occasion = g_strdup_printf(" per %s of %s", leak->outcome, template_name);
+    char *occasion = event != NULL ? g_strdup_printf(" per %s %s", event, template_name)
+                                   : g_strdup_printf(" per %s of %s", leak->branch, template_name);
     g_free(template_name);
     return occasion;
 }
@@ -69,10 +46,11 @@ static char *occasion_of(const struct leak_report *leak)
 static char *what_leaks(const struct leak_report *leak)
 {
     const struct noun *noun = noun_of(leak->rule);
+    bool block = strcmp(leak->rule, "heap-leak") == 0;
     char number[UNITS_ROOM], *occasion = occasion_of(leak), *what;
     if (*occasion == '\0' || !isfinite(leak->count_per_command))
-        what = g_strdup(strcmp(leak->rule, "heap-leak") == 0 ? "memory" : noun->many);
-    else if (strcmp(leak->rule, "heap-leak") == 0)
+        what = g_strdup_printf("%s%s", block ? "memory" : noun->many, block ? "" : occasion);
+    else if (block)
         what = g_strdup_printf("%s%s", units_bytes(number, sizeof(number), leak->bytes_per_command),
                                occasion);
     else if (fabs(leak->count_per_command - 1) < leak_limits.one_each)
@@ -100,10 +78,28 @@ static char *search_of(const struct leak_report *leak)
                            units_count(judged, sizeof(judged), leak->reach->judged_count));
 }
 
+/* " (5 on hits, 4 on error replies)", where several branches are one leak. */
+static char *split_of(const struct leak_report *leak)
+{
+    GString *split = g_string_new(NULL);
+    char count[UNITS_ROOM];
+    if (leak->branch != NULL || leak->branches == NULL || leak->branches->len < 2)
+        return g_string_free(split, FALSE);
+    for (guint i = 0; i < leak->branches->len; i++) {
+        const struct leak_branch *branch = &g_array_index(leak->branches, struct leak_branch, i);
+        g_string_append_printf(split, "%s%s %s", i == 0 ? " (" : ", ",
+                               units_count(count, sizeof(count), branch->count),
+                               leak_branch_words(branch->name));
+    }
+    g_string_append_c(split, ')');
+    return g_string_free(split, FALSE);
+}
+
 static const char *message_of(struct report *report, const struct leak_report *leak)
 {
     char count[UNITS_ROOM], bytes[UNITS_ROOM], growth[UNITS_ROOM];
-    char *place = place_of(leak->site->stack), *what = what_leaks(leak);
+    char *place = stack_place(leak->site->stack), *what = what_leaks(leak);
+    char *split = split_of(leak);
     double shown = leak->exact ? leak->live_count : round(leak->live_count);
     char *pace = isfinite(leak->growth_bytes_per_second)
                      ? g_strdup_printf(" so far, %s/s", units_bytes(growth, sizeof(growth),
@@ -111,35 +107,41 @@ static const char *message_of(struct report *report, const struct leak_report *l
                      : g_strdup("");
     char *search = search_of(leak);
     const char *message = report_printf(
-        report, "%s leaks %s: %s%s %s, %s%s%s", place, what, leak->exact ? "" : "about ",
-        units_count(count, sizeof(count), shown), noun_of(leak->rule)->many,
+        report, "%s leaks %s: %s%s %s%s, %s%s%s", place, what, leak->exact ? "" : "about ",
+        units_count(count, sizeof(count), shown), noun_of(leak->rule)->many, split,
         units_bytes(bytes, sizeof(bytes), leak->live_bytes), pace, search);
     g_free(search);
     g_free(pace);
     g_free(place);
     g_free(what);
+    g_free(split);
     return message;
 }
 
-static const char *reply_remedy(const char *outcome)
+static const char *reply_remedy(const char *branch)
 {
-    if (outcome == NULL)
+    if (branch == NULL || strcmp(branch, "other") == 0)
         return "call freeReplyObject on every path that got a reply here";
-    if (strcmp(outcome, "miss") == 0)
+    if (strcmp(branch, "miss") == 0)
         return "call freeReplyObject on the nil branch too";
-    if (strcmp(outcome, "hit") == 0)
+    if (strcmp(branch, "hit") == 0)
         return "call freeReplyObject once the value has been used or copied";
+    if (strcmp(branch, "error") == 0)
+        return "call freeReplyObject on the error branch too: an error reply is a reply";
     return "call freeReplyObject on the answer of the write too";
 }
 
 static const char *remedy_of(struct report *report, const struct leak_report *leak)
 {
     if (strcmp(leak->rule, "reply-leak") == 0)
-        return reply_remedy(leak->outcome);
+        return reply_remedy(leak->branch);
+    if (leak->branch != NULL && strcmp(leak->branch, "connect-failed") == 0)
+        return "call redisFree also where err is set in what redisConnect returned: it is a context "
+               "all the same";
     if (strcmp(leak->rule, "context-leak") == 0)
         return "call redisFree when the connection is done with, also where an error ends its use, "
                "or keep one connection and use it again";
-    char *place = place_of(leak->site->stack);
+    char *place = stack_place(leak->site->stack);
     const char *remedy =
         leak->reach != NULL && leak->reach->unreachable_count > 0
             ? report_printf(report, "free what %s allocates before its last pointer is lost", place)

@@ -188,6 +188,10 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
     leak->confidence_ratio = candidate->confidence_ratio;
     leak->template_name = candidate->template_name;
     leak->outcome = outcome_name(candidate->outcome);
+    leak->branch = candidate->branch;
+    if (candidate->kind == LK_LIVE_HEAP)
+        leak->branch = candidate->outcome == LK_OUTCOME_ERROR ? "error" : leak->outcome;
+    leak->branches = candidate->branches;
     bool counted = candidate->commands > 0;
     leak->bytes_per_command = counted ? candidate->tagged.bytes / candidate->commands : NAN;
     leak->count_per_command = counted ? candidate->tagged.count / candidate->commands : NAN;

@@ -34,7 +34,9 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     const char *identity;
     const char *template_name; /* NULL none */
     uint32_t outcome;          /* enum lk_outcome */
+    const char *branch;        /* as in the report; NULL none */
     double commands;           /* of that outcome on that template; NAN unknown */
+    GArray *branches;          /* struct leak_branch; NULL none */
     struct estimate live;      /* of what leaks */
     struct estimate tagged;    /* of these, what belongs to that outcome on that template */
     double grown_bytes, grown_interval[2]; /* growth times its time, summed over the captures */
@@ -85,7 +87,7 @@ struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
                                 const struct cache_model *model);
 void tag_names_free(struct tag_names *names);
 const char *tag_template(const struct tag_names *names, guint capture_index, uint32_t tag);
-/* NAN for an outcome that is not a hit, miss or write. */
+/* NAN for an outcome that is not a hit, miss, write or error. */
 double tag_commands(const struct tag_names *names, const char *template_name, uint32_t outcome);
 
 #endif

@@ -2,6 +2,10 @@
  * reply-leak and context-leak: redisReply and redisContext objects that nobody frees. Every one is
  * counted, so a few are enough, if they keep coming: not merely in flight (too young), not held
  * from the start (births only early), not a cache of replies that turns over (births only lately).
+ *
+ * Each branch (hit, miss, write, error; connected, connect-failed) of a call site on a template is
+ * looked at alone, and is a leak of its own. Where none of them has enough, the call site as a
+ * whole may have.
  */
 #include <math.h>
 #include <string.h>
@@ -13,7 +17,8 @@
 
 struct group {
     struct leak_candidate *leak;
-    GArray *survivors; /* struct leak_survivor of the capture that is being read */
+    GArray *survivors;   /* struct leak_survivor of the capture that is being read */
+    struct group *whole; /* the call site's, with all of its branches; NULL: this is it */
 };
 
 struct finder {
@@ -21,7 +26,7 @@ struct finder {
     struct symbols *symbols;
     GPtrArray *captures;
     struct tag_names *names;
-    GHashTable *groups; /* key -> struct group */
+    GHashTable *groups; /* key -> struct group, the call sites' too */
 };
 
 /* One capture's run, from its first to its last command. */
@@ -42,23 +47,43 @@ static void group_free(gpointer data)
 
 /* ---- Grouping ---- */
 
-static bool speaks_of_a_key(uint32_t outcome)
-{
-    return outcome == LK_OUTCOME_HIT || outcome == LK_OUTCOME_MISS || outcome == LK_OUTCOME_WRITE;
-}
+static const struct {
+    uint32_t outcome;
+    const char *reply, *context;
+} branch_names[] = {
+    {LK_OUTCOME_HIT, "hit", NULL},
+    {LK_OUTCOME_MISS, "miss", NULL},
+    {LK_OUTCOME_WRITE, "write", NULL},
+    {LK_OUTCOME_ERROR, "error", "connect-failed"},
+    {LK_OUTCOME_OTHER, "other", "connected"},
+};
 
-static struct group *group_for(struct finder *finder, const struct run *run,
-                               const struct lk_live *entry)
+/* A context's tag is of no template: ERROR when connecting failed, else OTHER. */
+static const char *branch_of(const struct lk_live *entry)
 {
     bool reply = live_kind(entry) == LK_LIVE_REPLY;
-    const struct stack *stack = symbols_stack(finder->symbols, run->capture, entry->site);
-    const char *identity = stack_identity(finder->report, stack);
-    const char *template_name = reply ? tag_template(finder->names, run->index, entry->tag) : NULL;
-    uint32_t outcome = reply ? LK_TAG_OUTCOME(entry->tag) : LK_OUTCOME_NONE;
-    if (!speaks_of_a_key(outcome))
-        outcome = LK_OUTCOME_NONE;
-    char *key = g_strdup_printf("%d %s %u %s", reply, identity, outcome,
-                                template_name == NULL ? "" : template_name);
+    for (size_t i = 0; i < G_N_ELEMENTS(branch_names); i++) {
+        if (branch_names[i].outcome != LK_TAG_OUTCOME(entry->tag))
+            continue;
+        if (reply)
+            return branch_names[i].reply;
+        if (LK_TAG_TEMPLATE(entry->tag) == 0 && branch_names[i].context != NULL)
+            return branch_names[i].context;
+    }
+    return reply ? "other" : "unknown";
+}
+
+static uint32_t outcome_of(const char *branch)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(branch_names); i++)
+        if (strcmp(branch_names[i].reply, branch) == 0)
+            return branch_names[i].outcome;
+    return LK_OUTCOME_NONE;
+}
+
+/* The group of that key, which is taken, or a new one for this candidate. */
+static struct group *group_of(struct finder *finder, char *key, const struct leak_candidate *like)
+{
     struct group *group = g_hash_table_lookup(finder->groups, key);
     if (group != NULL) {
         g_free(key);
@@ -67,18 +92,37 @@ static struct group *group_for(struct finder *finder, const struct run *run,
     group = g_new0(struct group, 1);
     group->survivors = g_array_new(FALSE, FALSE, sizeof(struct leak_survivor));
     group->leak = report_alloc(finder->report, sizeof(*group->leak));
-    *group->leak =
-        (struct leak_candidate){.rule = reply ? "reply-leak" : "context-leak",
-                                .kind = live_kind(entry),
-                                .stack = stack,
-                                .identity = identity,
-                                .template_name = template_name,
-                                .outcome = outcome,
-                                .commands = tag_commands(finder->names, template_name, outcome),
-                                .first_seconds = INFINITY,
-                                .from_seconds = INFINITY,
-                                .exact = true};
+    *group->leak = *like;
     g_hash_table_insert(finder->groups, key, group);
+    return group;
+}
+
+static struct group *group_for(struct finder *finder, const struct run *run,
+                               const struct lk_live *entry)
+{
+    bool reply = live_kind(entry) == LK_LIVE_REPLY;
+    const struct stack *stack = symbols_stack(finder->symbols, run->capture, entry->site);
+    struct leak_candidate like = {.rule = reply ? "reply-leak" : "context-leak",
+                                  .kind = live_kind(entry),
+                                  .stack = stack,
+                                  .identity = stack_identity(finder->report, stack),
+                                  .outcome = LK_OUTCOME_NONE,
+                                  .commands = NAN,
+                                  .first_seconds = INFINITY,
+                                  .from_seconds = INFINITY,
+                                  .exact = true};
+    struct group *whole = group_of(finder, g_strdup_printf("%d %s", reply, like.identity), &like);
+    like.branch = branch_of(entry);
+    like.outcome = outcome_of(like.branch);
+    if (reply)
+        like.template_name = tag_template(finder->names, run->index, entry->tag);
+    like.commands = tag_commands(finder->names, like.template_name, like.outcome);
+    struct group *group =
+        group_of(finder,
+                 g_strdup_printf("%d %s %s %s", reply, like.identity, like.branch,
+                                 like.template_name == NULL ? "" : like.template_name),
+                 &like);
+    group->whole = whole;
     return group;
 }
 
@@ -188,6 +232,8 @@ static void collect_objects(struct finder *finder, const struct run *run)
         }
         struct leak_survivor survivor = {entry->time_ns, entry->size, entry->tag};
         g_array_append_val(group->survivors, survivor);
+        if (group->whole != NULL)
+            g_array_append_val(group->whole->survivors, survivor);
     }
     g_hash_table_destroy(known);
 }
@@ -225,6 +271,75 @@ static void weigh_ratio(struct leak_candidate *leak)
     leak->tagged = leak->live;
 }
 
+/* ---- A call site's branches ---- */
+
+static gint by_count(gconstpointer a, gconstpointer b)
+{
+    double x = ((const struct leak_branch *)a)->count, y = ((const struct leak_branch *)b)->count;
+    return (x < y) - (x > y);
+}
+
+static void add_branch(GArray *branches, const struct leak_candidate *part)
+{
+    const char *name = part->branch;
+    guint known = 0;
+    while (known < branches->len &&
+           strcmp(g_array_index(branches, struct leak_branch, known).name, name) != 0)
+        known++;
+    if (known == branches->len) {
+        struct leak_branch fresh = {.name = name};
+        g_array_append_val(branches, fresh);
+    }
+    struct leak_branch *branch = &g_array_index(branches, struct leak_branch, known);
+    branch->count += part->live.count;
+    branch->bytes += part->live.bytes;
+}
+
+/* Adds up what a call site left on each branch; whether one of them grows by itself. */
+static void sum_branches(struct finder *finder)
+{
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, finder->groups);
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        const struct group *group = value;
+        if (group->whole == NULL)
+            continue;
+        struct leak_candidate *whole = group->whole->leak, *part = group->leak;
+        if (whole->branches == NULL)
+            whole->branches = report_array(finder->report, sizeof(struct leak_branch));
+        add_branch(whole->branches, part);
+        part->branches = whole->branches;
+    }
+}
+
+/* A site whose branches are told one by one is not told as a whole. */
+static void leave_out_wholes(struct finder *finder)
+{
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, finder->groups);
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        struct group *group = value;
+        if (group->whole != NULL && group->leak->growing)
+            group->whole->leak->growing = false;
+        if (group->whole == NULL && group->leak->branches != NULL)
+            g_array_sort(group->leak->branches, by_count);
+    }
+}
+
+/* What all of its objects have in common can be said of a whole too; what is not known of any of
+ * them is not said. */
+static void name_leak(struct leak_candidate *leak)
+{
+    if (leak->branch == NULL && leak->branches != NULL && leak->branches->len == 1) {
+        leak->branch = g_array_index(leak->branches, struct leak_branch, 0).name;
+        leak->outcome = outcome_of(leak->branch);
+    }
+    if (leak->branch != NULL && strcmp(leak->branch, "unknown") == 0)
+        leak->branch = NULL;
+}
+
 void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                        const struct cache_model *model, GPtrArray *leaks)
 {
@@ -235,12 +350,16 @@ void find_object_leaks(struct report *report, struct symbols *symbols, GPtrArray
     finder.groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, group_free);
     for (guint i = 0; i < captures->len; i++)
         read_capture(&finder, i);
+    sum_branches(&finder);
+    leave_out_wholes(&finder);
     g_hash_table_iter_init(&iterator, finder.groups);
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         struct leak_candidate *leak = ((struct group *)value)->leak;
+        if (!leak->growing)
+            continue;
+        name_leak(leak);
         weigh_ratio(leak);
-        if (leak->growing)
-            g_ptr_array_add(leaks, leak);
+        g_ptr_array_add(leaks, leak);
     }
     g_hash_table_destroy(finder.groups);
     tag_names_free(finder.names);

@@ -7,7 +7,7 @@
 #include "model/text.h"
 
 struct outcome_counts {
-    uint64_t hits, misses, writes;
+    uint64_t hits, misses, writes, errors;
 };
 
 struct tag_names {
@@ -48,6 +48,7 @@ static void add_counts(struct tag_names *names, const char *name,
     counts->hits += template->hits;
     counts->misses += template->misses;
     counts->writes += template->writes;
+    counts->errors += template->errors;
 }
 
 struct tag_names *tag_names_new(struct report *report, GPtrArray *captures,
@@ -97,6 +98,8 @@ double tag_commands(const struct tag_names *names, const char *template_name, ui
         return (double)counts->misses;
     case LK_OUTCOME_WRITE:
         return (double)counts->writes;
+    case LK_OUTCOME_ERROR:
+        return (double)counts->errors;
     default:
         return NAN;
     }

@@ -45,6 +45,7 @@ struct comparison_item {
     enum severity severity;
     const char *template_name; /* NULL none */
     const char *function;      /* whose code it is; NULL unknown */
+    const char *branch;        /* of a leak, as in the report; NULL none */
     const char *message;       /* of the later side that has it */
 };
 

@@ -22,6 +22,7 @@ static struct comparison_item item_of_finding(const struct finding *finding)
                                     .severity = finding->severity,
                                     .template_name = finding->template_name,
                                     .function = function_of(stack),
+                                    .branch = finding->leak != NULL ? finding->leak->branch : NULL,
                                     .message = finding->message};
 }
 
@@ -47,6 +48,7 @@ static GArray *list_items(const struct report *report)
             .rule = leak->rule,
             .severity = SEVERITY_ERROR,
             .template_name = leak->template_name,
+            .branch = leak->branch,
             .function = leak->site == NULL ? NULL : function_of(leak->site->stack)};
         if (!has_finding(report, leak))
             g_array_append_val(items, item);
@@ -56,19 +58,23 @@ static GArray *list_items(const struct report *report)
 
 /* How surely two are the same thing; 0 is not at all. A finding of the cache keeps its template
  * where the code around it is renamed; a leak keeps its function where it is not clear which
- * template it belongs to. */
+ * template it belongs to; of a spike neither may be known. */
 static int likeness(const struct comparison_item *a, const struct comparison_item *b)
 {
     bool template = g_strcmp0(a->template_name, b->template_name) == 0;
     bool function = g_strcmp0(a->function, b->function) == 0;
     bool leak = g_str_has_suffix(a->rule, "-leak");
+    bool branch = g_strcmp0(a->branch, b->branch) == 0;
+    bool unnamed = a->function == NULL || b->function == NULL;
 
     if (strcmp(a->rule, b->rule) != 0)
         return 0;
     if (template && function)
-        return 2;
+        return branch ? 3 : 2;
     if (leak)
         return function && a->function != NULL;
+    if (strcmp(a->rule, "memory-spike") == 0)
+        return function || unnamed;
     return template && a->template_name != NULL;
 }
 
@@ -94,6 +100,6 @@ void comparison_match_findings(struct comparison *comparison, const struct repor
     comparison->fixed = list_items(before);
     comparison->added = list_items(after);
     comparison->remaining = g_array_new(FALSE, TRUE, sizeof(struct comparison_item));
-    match_items(comparison->fixed, comparison->added, 2, comparison->remaining);
-    match_items(comparison->fixed, comparison->added, 1, comparison->remaining);
+    for (int least = 3; least > 0; least--)
+        match_items(comparison->fixed, comparison->added, least, comparison->remaining);
 }

@@ -58,6 +58,8 @@ const char *stack_identity(struct report *report, const struct stack *stack);
 const struct frame *stack_culprit(const struct stack *stack);
 /* Whether a file is the service's own: its executable, or a library that came with it. */
 bool module_is_own(const char *path);
+/* "lookup_answer (llm_cache.c:88)", or as much of it as is known, printable: g_free. */
+char *stack_place(const struct stack *stack);
 
 /* model/heap.c: report->heap. */
 void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captures);
@@ -68,6 +70,9 @@ void reachability_model(struct report *report, struct symbols *symbols, GPtrArra
  * names the templates. */
 void find_leaks(struct report *report, struct symbols *symbols, GPtrArray *captures,
                 const struct cache_model *model);
+/* find/spikes.c: periodic spikes of live memory, after cache_model_new (NULL: none). */
+void find_spikes(struct report *report, struct symbols *symbols, GPtrArray *captures,
+                 const struct cache_model *model);
 
 /* model/cache.c: replays the commands in order; report->cache and its templates. Free with
  * cache_model_free. */

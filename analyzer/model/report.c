@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define TEXT_CHUNK 16384
 
@@ -127,4 +128,23 @@ void finding_metric(struct finding *finding, const char *name, double value)
 {
     struct metric metric = {name, value};
     g_array_append_val(finding->metrics, metric);
+}
+
+const char *leak_branch_words(const char *name)
+{
+    static const struct {
+        const char *name, *words;
+    } branches[] = {
+        {"hit", "on hits"},
+        {"miss", "on misses"},
+        {"write", "on writes"},
+        {"error", "on error replies"},
+        {"connect-failed", "where connecting failed"},
+        {"connected", "after connecting"},
+        {"unknown", "of which that is not known"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(branches); i++)
+        if (strcmp(branches[i].name, name) == 0)
+            return branches[i].words;
+    return "on other answers";
 }

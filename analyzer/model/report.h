@@ -49,6 +49,16 @@ struct reach_report {
     double estimated_bytes;                /* all that is unreachable, sampled or not */
 };
 
+/* Where in the code's flow an object leaks. A reply: "hit", "miss", "write" or "error" by what the
+ * command came to, "other" for what is none of these. A context: "connect-failed" or "connected".
+ */
+struct leak_branch {
+    const char *name;
+    double count, bytes;
+};
+/* "on misses", "on error replies": the branch in words. */
+const char *leak_branch_words(const char *name);
+
 struct leak_report {
     const char *rule; /* heap-leak reply-leak context-leak */
     const struct site_report *site;
@@ -58,8 +68,11 @@ struct leak_report {
     double confidence_ratio;
     const char *template_name; /* NULL none */
     const char *outcome;       /* hit miss write; NULL none */
-    double bytes_per_command;  /* of that outcome on that template; NAN */
-    double count_per_command;  /* leaked objects per such command; NAN */
+    const char *branch; /* of objects, also where it is no outcome; NULL unknown, or several */
+    GArray *branches;   /* struct leak_branch, most first: all such objects that its call site left,
+                           exactly; NULL for blocks */
+    double bytes_per_command; /* of that outcome on that template; NAN */
+    double count_per_command; /* leaked objects per such command; NAN */
     bool exact;
     const struct reach_report *reach; /* of all blocks of its site; NULL: not searched */
 };
@@ -131,18 +144,38 @@ struct prediction {
 
 enum severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
 
+/* Whose memory the spikes of a memory-spike finding are. */
+struct spike_site {
+    const struct stack *stack;
+    double height_bytes; /* of a spike, on average */
+    double share_ratio;  /* of what rises into the spikes and falls after them */
+};
+
+struct spike_report {
+    double period_seconds, period_variation_ratio; /* the latter: standard deviation over mean */
+    double height_bytes, height_interval[2];       /* above `base_bytes` */
+    double base_bytes;                             /* what is live between them */
+    double lasting_seconds, first_seconds;         /* the latter: on the set's clock */
+    double count, covered_count; /* the latter: whose allocations were still in the ring */
+    double processes, confidence_ratio;
+    bool exact, more;    /* more: there may be further ones, where the timeline is too coarse */
+    GPtrArray *sites;    /* of struct spike_site *, by share falling; empty: unknown */
+    const char *outcome; /* which most of it follows, on the finding's template; NULL none */
+};
+
 struct finding {
     const char *rule;
     enum severity severity;
     const char *template_name; /* NULL none */
     const char *message;       /* one sentence with the numbers, no newline */
     const char *remedy;
-    GArray *metrics;                /* struct metric */
-    GPtrArray *evidence;            /* of struct evidence * */
-    GArray *varying;                /* struct varying, share falling */
-    struct prediction *predicted;   /* NULL none */
-    GPtrArray *call_sites;          /* of const struct stack * */
-    const struct leak_report *leak; /* for the leak rules */
+    GArray *metrics;                  /* struct metric */
+    GPtrArray *evidence;              /* of struct evidence * */
+    GArray *varying;                  /* struct varying, share falling */
+    struct prediction *predicted;     /* NULL none */
+    GPtrArray *call_sites;            /* of const struct stack * */
+    const struct leak_report *leak;   /* for the leak rules */
+    const struct spike_report *spike; /* for memory-spike */
 };
 
 struct capture_report {

@@ -137,3 +137,30 @@ const struct frame *stack_culprit(const struct stack *stack)
     }
     return best;
 }
+
+char *stack_place(const struct stack *stack)
+{
+    const struct frame *frame = stack_culprit(stack);
+    GString *place = g_string_new(NULL);
+    if (frame == NULL) {
+        g_string_append(place, "a place that has no stack");
+    } else if (frame->function != NULL) {
+        char *name = name_short(frame->function);
+        g_string_append(place, name);
+        g_free(name);
+        if (frame->file != NULL && frame->line != 0)
+            g_string_append_printf(place, " (%s:%d)", text_base_name(frame->file), frame->line);
+        else if (frame->module != NULL)
+            g_string_append_printf(place, " (%s)", text_base_name(frame->module));
+    } else {
+        g_string_append_printf(place,
+                               frame->module != NULL ? "%s+0x%" G_GINT64_MODIFIER "x"
+                                                     : "%s, 0x%" G_GINT64_MODIFIER "x",
+                               frame->module != NULL ? text_base_name(frame->module)
+                                                     : "code of no file",
+                               frame->offset);
+    }
+    char *shown = text_printable(place->str, place->len);
+    g_string_free(place, TRUE);
+    return shown;
+}

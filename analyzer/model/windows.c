@@ -133,16 +133,20 @@ static enum lk_live_kind kind_of(const struct leak_report *leak)
     return strcmp(leak->rule, "context-leak") == 0 ? LK_LIVE_CONTEXT : LK_LIVE_HEAP;
 }
 
-static struct births *births_of(GArray *leaks, enum lk_live_kind kind, const char *identity)
+/* To all leaks of that sort at that site, for each branch of it is one; `window` may be NULL. */
+static void add_birth(const struct slicing *slicing, GArray *leaks, enum lk_live_kind kind,
+                      const char *identity, const struct window *window, double bytes)
 {
     for (guint i = 0; i < leaks->len; i++) {
         struct births *births = &g_array_index(leaks, struct births, i);
 
-        if (kind_of(births->leak) == kind && births->leak->site != NULL &&
-            strcmp(births->leak->site->id, identity) == 0)
-            return births;
+        if (kind_of(births->leak) != kind || births->leak->site == NULL ||
+            strcmp(births->leak->site->id, identity) != 0)
+            continue;
+        births->total += bytes;
+        if (window != NULL)
+            births->bytes[window - slicing->windows] += bytes;
     }
-    return NULL;
 }
 
 static void add_births(const struct slicing *slicing, GArray *leaks, struct report *report,
@@ -158,14 +162,9 @@ static void add_births(const struct slicing *slicing, GArray *leaks, struct repo
         if (identities[entry->site] == NULL)
             identities[entry->site] =
                 stack_identity(report, symbols_stack(symbols, capture, entry->site));
-        struct births *births = births_of(leaks, live_kind(entry), identities[entry->site]);
-        if (births == NULL)
-            continue;
         if (live_kind(entry) == LK_LIVE_HEAP)
             bytes /= sample_chance(entry->size, capture->header.sample_bytes);
-        births->total += bytes;
-        if (window != NULL)
-            births->bytes[window - slicing->windows] += bytes;
+        add_birth(slicing, leaks, live_kind(entry), identities[entry->site], window, bytes);
     }
     g_free(identities);
 }

@@ -37,7 +37,7 @@ struct event {
 struct heap_event {
     uint64_t time_ns; /* since the capture's start, to LK_HEAP_TIME_UNIT_NS */
     uint64_t address, size;
-    uint32_t site, thread;
+    uint32_t site, tag, thread;
     enum lk_heap_event_type type; /* no mark */
 };
 
@@ -119,12 +119,12 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
                                     GError **error);
 void capture_free(struct capture *capture);
 
-/* Hands out the ring's heap events in order of time, without holding them in memory. What is damaged
- * ends its segment; returns how many segments that happened to. What a living process overwrites
- * meanwhile is left out. */
+/* Hands out the ring's heap events with times in [from_ns, to_ns) in order of time, without holding
+ * them in memory. What is damaged ends its segment; returns how many segments that happened to. What
+ * a living process overwrites meanwhile is left out. */
 typedef void heap_event_function(const struct heap_event *event, void *context);
-size_t capture_each_heap_event(const struct capture *capture, heap_event_function *each,
-                               void *context);
+size_t capture_each_heap_event(const struct capture *capture, uint64_t from_ns, uint64_t to_ns,
+                               heap_event_function *each, void *context);
 
 /* The sketch of template `id`'s distinct keys, LK_SKETCH_BYTES registers; NULL when it has none. */
 const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id);

@@ -131,12 +131,18 @@ static bool stream_next(const struct capture *capture, struct stream *stream, bo
         if (type > LK_HEAP_REALLOC_ALLOC)
             break;
         uint64_t units = raw.place & ((1ull << LK_HEAP_TIME_BITS) - 1);
-        uint32_t site = (uint32_t)(raw.event >> (LK_HEAP_SIZE_BITS + 3));
+        uint32_t site = (uint32_t)(raw.event >> (LK_HEAP_SIZE_BITS + 3)) &
+                        ((1u << LK_HEAP_SITE_BITS) - 1);
+        uint32_t template_id = (uint32_t)(raw.event >> 54);
+        uint32_t outcome = (uint32_t)(raw.place >> LK_HEAP_TIME_BITS) & 7;
         stream->event = (struct heap_event){
             .time_ns = stream->mark_ns + units * LK_HEAP_TIME_UNIT_NS,
-            .address = (raw.place >> LK_HEAP_TIME_BITS) * 8,
+            .address = (raw.place >> (LK_HEAP_TIME_BITS + 3)) * 8,
             .size = (raw.event >> 3) & ((1ull << LK_HEAP_SIZE_BITS) - 1),
             .site = site < capture->sites->len ? site : 0,
+            .tag = template_id < capture->templates->len && outcome <= LK_OUTCOME_PENDING
+                       ? LK_TAG(outcome, template_id)
+                       : 0,
             .thread = stream->thread,
             .type = (enum lk_heap_event_type)type,
         };
@@ -247,8 +253,8 @@ static int open_file(const struct capture *capture)
     return fd;
 }
 
-size_t capture_each_heap_event(const struct capture *capture, heap_event_function *each,
-                               void *context)
+size_t capture_each_heap_event(const struct capture *capture, uint64_t from_ns, uint64_t to_ns,
+                               heap_event_function *each, void *context)
 {
     struct merge merge = {.capture = capture, .fd = open_file(capture)};
     merge.heap = g_ptr_array_new();
@@ -256,13 +262,18 @@ size_t capture_each_heap_event(const struct capture *capture, heap_event_functio
     for (open_due(&merge); merge.heap->len != 0; open_due(&merge)) {
         struct stream *stream = g_ptr_array_index(merge.heap, 0);
         bool damaged = false;
-        each(&stream->event, context);
+        if (stream->event.time_ns >= to_ns)
+            break;
+        if (stream->event.time_ns >= from_ns)
+            each(&stream->event, context);
         if (!stream_next(capture, stream, &damaged)) {
             stream_close(&merge, stream, damaged);
             g_ptr_array_remove_index_fast(merge.heap, 0);
         }
         sift_down(&merge);
     }
+    while (merge.heap->len != 0)
+        stream_close(&merge, g_ptr_array_steal_index_fast(merge.heap, 0), false);
     g_ptr_array_free(merge.heap, TRUE);
     g_ptr_array_free(merge.spare, TRUE);
     if (merge.fd >= 0)

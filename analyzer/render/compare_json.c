@@ -44,11 +44,12 @@ static json_t *make_items(const GArray *items)
     for (guint i = 0; i < items->len; i++) {
         const struct comparison_item *item = &g_array_index(items, struct comparison_item, i);
 
-        json_array_append_new(list, json_pack("{so, so, so, so, so}", "rule", json_text(item->rule),
-                                              "severity", json_text(severity_name(item->severity)),
-                                              "template", json_text(item->template_name),
-                                              "function", json_text(item->function), "message",
-                                              json_text(item->message)));
+        json_array_append_new(
+            list,
+            json_pack("{so, so, so, so, so, so}", "rule", json_text(item->rule), "severity",
+                      json_text(severity_name(item->severity)), "template",
+                      json_text(item->template_name), "function", json_text(item->function),
+                      "branch", json_text(item->branch), "message", json_text(item->message)));
     }
     return list;
 }

@@ -209,10 +209,12 @@ static void print_items(const struct page *page, const char *heading, const GArr
     for (guint i = 0; i < MIN(items->len, page->top); i++) {
         const struct comparison_item *item = &g_array_index(items, struct comparison_item, i);
 
-        page_line(
-            page, STYLE_PLAIN, "  %s%s%s%s%s", item->rule, item->template_name == NULL ? "" : "  ",
-            item->template_name == NULL ? "" : item->template_name,
-            item->function == NULL ? "" : "  in ", item->function == NULL ? "" : item->function);
+        page_line(page, STYLE_PLAIN, "  %s%s%s%s%s%s%s", item->rule,
+                  item->template_name == NULL ? "" : "  ",
+                  item->template_name == NULL ? "" : item->template_name,
+                  item->function == NULL ? "" : "  in ",
+                  item->function == NULL ? "" : item->function, item->branch == NULL ? "" : ", ",
+                  item->branch == NULL ? "" : leak_branch_words(item->branch));
     }
     if (items->len > page->top)
         page_line(page, STYLE_PLAIN, "  and %zu more (--top)", items->len - page->top);

@@ -188,11 +188,19 @@ static json_t *make_heap(const struct heap_report *heap)
                      "timeline", list_of_structs(heap->timeline, make_point));
 }
 
+static json_t *make_branch(const void *element)
+{
+    const struct leak_branch *branch = element;
+
+    return json_pack("{so, so, so}", "branch", json_text(branch->name), "count",
+                     json_whole(branch->count), "bytes", json_whole(branch->bytes));
+}
+
 static json_t *make_leak(const void *element)
 {
     const struct leak_report *leak = element;
 
-    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, sb, so}",        //
+    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, so, so, sb, so}", //
                      "rule", json_text(leak->rule),                                         //
                      "site", make_site(leak->site),                                         //
                      "live_bytes", json_whole(leak->live_bytes),                            //
@@ -204,6 +212,8 @@ static json_t *make_leak(const void *element)
                      "confidence_ratio", json_number(leak->confidence_ratio),               //
                      "template", json_text(leak->template_name),                            //
                      "outcome", json_text(leak->outcome),                                   //
+                     "branch", json_text(leak->branch),                                     //
+                     "branches", list_of_structs(leak->branches, make_branch),              //
                      "bytes_per_command", json_number(leak->bytes_per_command),             //
                      "count_per_command", json_number(leak->count_per_command),             //
                      "exact", leak->exact, "reachability", make_reach(leak->reach));
@@ -376,11 +386,34 @@ static json_t *make_metrics(const GArray *metrics)
     return values;
 }
 
+static json_t *make_spike_site(const void *element)
+{
+    const struct spike_site *site = element;
+
+    return json_pack("{so, so, so}", "height_bytes", json_whole(round(site->height_bytes)),
+                     "share_ratio", json_number(site->share_ratio), "stack",
+                     make_stack(site->stack));
+}
+
+static json_t *make_spike(const struct spike_report *spike)
+{
+    return json_pack("{so, so, so, so, sb, so, so}",                                 //
+                     "height_bytes_interval", json_interval(spike->height_interval), //
+                     "period_variation_ratio",                                       //
+                     json_number(spike->period_variation_ratio),                     //
+                     "processes_count", json_whole(spike->processes),                //
+                     "covered_count", json_whole(spike->covered_count),              //
+                     "exact", spike->exact,                                          //
+                     "outcome", json_text(spike->outcome),                           //
+                     "sites", list_of(spike->sites, make_spike_site));
+}
+
 static json_t *make_finding(const void *element)
 {
     const struct finding *finding = element;
+    json_t *made;
 
-    return json_pack("{so, so, so, so, so, so, so, so, so, so}",                 //
+    made = json_pack("{so, so, so, so, so, so, so, so, so, so}",                 //
                      "rule", json_text(finding->rule),                           //
                      "severity", json_text(severity_name(finding->severity)),    //
                      "template", json_text(finding->template_name),              //
@@ -391,6 +424,9 @@ static json_t *make_finding(const void *element)
                      "varying", list_of_structs(finding->varying, make_varying), //
                      "predicted", make_prediction(finding->predicted),           //
                      "call_sites", list_of(finding->call_sites, make_stack));
+    if (finding->spike != NULL)
+        json_object_set_new(made, "spike", make_spike(finding->spike));
+    return made;
 }
 
 static json_t *make_cost(const struct cost_report *cost)

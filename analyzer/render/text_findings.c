@@ -97,6 +97,14 @@ static void print_leak(const struct page *page, const struct leak_report *leak)
         g_string_append_printf(line, "; %s per %s",
                                units_bytes(per, sizeof(per), leak->bytes_per_command),
                                leak->outcome);
+    for (guint i = 0; leak->branches != NULL && leak->branches->len > 1 && i < leak->branches->len;
+         i++) {
+        const struct leak_branch *branch = &g_array_index(leak->branches, struct leak_branch, i);
+
+        g_string_append_printf(line, "%s%s %s", i == 0 ? "; at this call site " : ", ",
+                               units_count(count, sizeof(count), branch->count),
+                               leak_branch_words(branch->name));
+    }
     if (isfinite(leak->confidence_ratio))
         g_string_append_printf(line, "; confidence %s",
                                shown_ratio(confidence, sizeof(confidence), leak->confidence_ratio));
@@ -126,6 +134,25 @@ static void print_reach(const struct page *page, const struct reach_report *reac
     g_string_free(line, TRUE);
 }
 
+static void print_spike(const struct page *page, const struct spike_report *spike)
+{
+    char height[UNITS_ROOM], base[UNITS_ROOM], lasting[UNITS_ROOM], first[UNITS_ROOM],
+        period[UNITS_ROOM], varies[UNITS_ROOM], interval[SHOWN_INTERVAL_ROOM];
+
+    page_wrapped(
+        page, STYLE_PLAIN, "  Spike", LABEL,
+        "%s%s on top of %s that is live between spikes; each lasts %s, one comes every %s give or "
+        "take %s, the first %s after the start",
+        units_bytes(height, sizeof(height), spike->height_bytes),
+        spike->exact ? "" : shown_interval(interval, spike->height_interval, units_bytes),
+        units_bytes(base, sizeof(base), spike->base_bytes),
+        units_seconds(lasting, sizeof(lasting), spike->lasting_seconds),
+        units_seconds(period, sizeof(period), spike->period_seconds),
+        units_seconds(varies, sizeof(varies),
+                      spike->period_variation_ratio * spike->period_seconds),
+        units_seconds(first, sizeof(first), spike->first_seconds));
+}
+
 /* The number of an earlier finding with the same call sites; 0 none. */
 static size_t same_stacks_before(const struct report *report, const GPtrArray *stacks,
                                  size_t number)
@@ -142,9 +169,11 @@ static size_t same_stacks_before(const struct report *report, const GPtrArray *s
     return 0;
 }
 
-static void print_stacks(const struct page *page, const struct report *report,
-                         const GPtrArray *stacks, size_t number)
+static void print_stacks(const struct page *page, const struct report *report, size_t number)
 {
+    const struct finding *finding = g_ptr_array_index(report->findings, number - 1);
+    const GPtrArray *stacks = finding->call_sites;
+    const char *order = finding->spike != NULL ? " (most of it first)" : " (commonest first)";
     size_t before = same_stacks_before(report, stacks, number);
 
     if (stacks->len == 0)
@@ -153,7 +182,7 @@ static void print_stacks(const struct page *page, const struct report *report,
         page_line(page, STYLE_PLAIN, "  %-*sas [%zu]", LABEL - 2, "Where", before);
         return;
     }
-    page_line(page, STYLE_PLAIN, "  Where%s", stacks->len > 1 ? " (commonest first)" : "");
+    page_line(page, STYLE_PLAIN, "  Where%s", stacks->len > 1 ? order : "");
     for (guint i = 0; i < MIN(stacks->len, STACKS_MOST); i++) {
         if (i != 0)
             page_blank(page);
@@ -186,7 +215,9 @@ void text_finding(const struct page *page, const struct report *report, size_t n
         print_leak(page, finding->leak);
         print_reach(page, finding->leak->reach);
     }
-    print_stacks(page, report, finding->call_sites, number);
+    if (finding->spike != NULL)
+        print_spike(page, finding->spike);
+    print_stacks(page, report, number);
     print_varying(page, finding->varying);
     print_evidence(page, finding);
     if (finding->remedy != NULL && finding->remedy[0] != '\0')

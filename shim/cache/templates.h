@@ -12,7 +12,7 @@
 #include "cache/commands.h"
 #include "capture/layout.h"
 
-#define LK_TEMPLATES_MAX 1024u /* a sketch is 16 KiB each */
+#define LK_TEMPLATES_MAX 1024u /* a sketch is 16 KiB each; a heap event has 10 bits for it */
 #define LK_WORDS_MAX                                                             \
     48u /* distinct words at one place of a template; further ones become <text> \
          */

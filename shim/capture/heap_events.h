@@ -23,7 +23,7 @@ static inline void lk_heap_commit(struct lk_thread *t, uint64_t event, uint64_t 
 /* A size or address that its fields do not hold is cut. */
 static inline void lk_heap_event_put(struct lk_thread *t, enum lk_heap_event_type type,
                                      uint64_t address, uint64_t size, uint32_t site,
-                                     uint64_t time_ns)
+                                     uint32_t tag, uint64_t time_ns)
 {
     const uint64_t size_max = ((uint64_t)1 << LK_HEAP_SIZE_BITS) - 1;
     uint64_t past = time_ns - t->heap_mark_ns;
@@ -35,10 +35,12 @@ static inline void lk_heap_event_put(struct lk_thread *t, enum lk_heap_event_typ
             return;
         past = 0;
     }
+    uint64_t outcome = LK_TAG_OUTCOME(tag), template_id = LK_TAG_TEMPLATE(tag);
     lk_heap_commit(t,
                    (uint64_t)type | (size < size_max ? size : size_max) << 3 |
-                       (uint64_t)site << (LK_HEAP_SIZE_BITS + 3),
-                   past / LK_HEAP_TIME_UNIT_NS | address / 8 << LK_HEAP_TIME_BITS);
+                       (uint64_t)site << (LK_HEAP_SIZE_BITS + 3) | template_id << 54,
+                   past / LK_HEAP_TIME_UNIT_NS | outcome << LK_HEAP_TIME_BITS |
+                       address / 8 << (LK_HEAP_TIME_BITS + 3));
 }
 
 #endif

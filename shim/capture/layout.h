@@ -343,12 +343,14 @@ enum lk_heap_event_type {
     LK_HEAP_REALLOC_FREE = 3, /* followed by the REALLOC_ALLOC of the same realloc */
     LK_HEAP_REALLOC_ALLOC = 4,
 };
-#define LK_HEAP_SIZE_BITS    39u /* a larger size is stored as the largest */
-#define LK_HEAP_TIME_BITS    19u
+#define LK_HEAP_SIZE_BITS    30u /* a larger size is stored as the largest */
+#define LK_HEAP_SITE_BITS    21u
+#define LK_HEAP_TIME_BITS    16u
 #define LK_HEAP_TIME_UNIT_NS 64u
 struct lk_heap_event {
-    uint64_t event; /* type | size << 3 | site << 42 */
-    uint64_t place; /* time since the mark in LK_HEAP_TIME_UNIT_NS | address / 8 << 19 */
+    uint64_t event; /* type | size << 3 | site << 33 | the tag's template << 54 */
+    uint64_t place; /* time since the mark in LK_HEAP_TIME_UNIT_NS | the tag's outcome << 16 |
+                       address / 8 << 19 */
 };
 static_assert(sizeof(struct lk_heap_event) == 16, "layout");
 

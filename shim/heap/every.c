@@ -29,7 +29,8 @@ static __attribute__((noinline)) void free_stale(struct lk_thread *t, uint64_t a
                                                  uint64_t block, uint64_t now)
 {
     count_free(t, lk_block_size(block), lk_block_site(block), false, now);
-    lk_heap_event_put(t, LK_HEAP_FREE, address, lk_block_size(block), lk_block_site(block), now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, lk_block_size(block), lk_block_site(block), 0,
+                      now);
 }
 
 /* Blocks that have no entry by address are hashed, as sampled ones are. */
@@ -78,7 +79,7 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
     if (!enter_block(t, address, size, site, moved && moved->key ? moved->time_ns : now, now))
         return; /* likewise */
     lk_counts_allocated(t, counts, site, size, ONE_Q16, now);
-    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, now);
+    lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, site, t->tag, now);
     t->last_allocated = moved ? 0 : ~address;
     t->last_born_ns = now;
     if (__builtin_expect(LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING, 0) &&
@@ -100,7 +101,7 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
     count_free(t, entry.size, entry.site, is_latest(t, address, entry.time_ns), now);
-    lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, entry.tag, now);
 }
 
 void lk_every_free(const void *pointer)
@@ -115,10 +116,10 @@ void lk_every_free(const void *pointer)
     }
     uint64_t size = lk_block_size(block);
     uint64_t born = (entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS, now = lk_clock_lately(born);
-    uint32_t site = lk_block_site(block);
+    uint32_t site = lk_block_site(block), tag = entry->past & 0xffff;
     __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
     count_free(t, size, site, is_latest(t, address, born), now);
-    lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, tag, now);
 }
 
 /* ---- realloc ---- */
@@ -155,7 +156,7 @@ void lk_every_freed(const void *pointer, const struct lk_live *entry, bool moved
     uint64_t now = lk_clock_now();
     count_free(t, entry->size, entry->site, false, now);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_FREE : LK_HEAP_FREE, (uint64_t)(uintptr_t)pointer,
-                      entry->size, entry->site, now);
+                      entry->size, entry->site, entry->tag, now);
 }
 
 void lk_every_retag(uint64_t address, uint32_t tag)

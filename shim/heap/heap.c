@@ -65,7 +65,7 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     lk_counts_freed(t, counts, entry->site, weight.bytes, weight.count_q16, temporary, now);
     lk_count(t, &counts->sample_frees, 1);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_FREE : LK_HEAP_FREE, address, entry->size,
-                      entry->site, now);
+                      entry->site, entry->tag, now);
 }
 
 /* Puts the block among what is live. */
@@ -96,7 +96,7 @@ static void sampled_allocated(const void *pointer, uint64_t size, const struct l
     lk_counts_allocated(t, stack->counts, stack->site, weight.bytes, weight.count_q16, now);
     lk_counts_sampled(t, stack->counts, weight.variance);
     lk_heap_event_put(t, moved ? LK_HEAP_REALLOC_ALLOC : LK_HEAP_ALLOC, address, size, stack->site,
-                      now);
+                      t->tag, now);
     t->last_allocated = moved ? 0 : ~address;
     t->last_born_ns = now;
     if (LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->pending_count < LK_PENDING_TAGS)

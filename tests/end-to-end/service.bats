@@ -3,14 +3,15 @@
 
 load lib
 
+# Fourteen seconds: five refreshes, at which memory spikes in the service as it was found.
 requests=700 distinct=60
 
 # run_service NAME: the service under the shim with the whole load; $DIR/NAME.truth is what it counted itself.
 run_service() {
     LEAKEY_OUTPUT=$DIR/$1 start_with_shim "$1" "$ROOT/build/tests/llm_cache_$1" \
-        --socket "$DIR/$1.sock" --redis "$REDIS" --refresh-seconds 1
+        --socket "$DIR/$1.sock" --redis "$REDIS" --refresh-seconds 2.5
     "$ROOT/build/tests/llm_load" --socket "$DIR/$1.sock" --requests $requests --distinct $distinct \
-        --rate 140 --seed 7 >"$DIR/$1.load"
+        --rate 50 --seed 7 >"$DIR/$1.load"
     stop "$1"
     [ "$STOPPED_STATUS" -eq 0 ]
     cp "$DIR/$1.log" "$DIR/$1.truth"
@@ -79,6 +80,17 @@ truth() { jq -r ".$2" "$FILE_DIR/$1.truth"; }
     jqr "$before" "any($leak.site.stack[]; .function == \"lookup_answer\" and
         (.file | endswith(\"llm_cache_before.c\")) and (.line - $line | fabs) <= 2)"
     grep -q 'lookup_answer' "$FILE_DIR/before.text"
+}
+
+@test "before: live memory spikes with each refresh, and the report names who loads the snapshot" {
+    spike='(.findings[] | select(.rule == "memory-spike"))'
+    jqr "$before" '[.findings[] | select(.rule == "memory-spike")] | length == 1'
+    jqr "$before" "$spike.metrics.count >= $(truth before refreshes) - 1"
+    jqr "$before" "$spike.metrics.count <= $(truth before refreshes)"
+    jqr "$before" "$spike.metrics.period_seconds / 2.5 - 1 | fabs < 0.05"
+    jqr "$before" "$spike.metrics.height_bytes / (32 * 1048576) - 1 | fabs < 0.3"
+    jqr "$before" "$spike.spike.sites[0] | .share_ratio > 0.75 and any(.stack[]; .function == \"snapshot_load\")"
+    jqr "$before" "$spike.template == null"
 }
 
 @test "after: no finding, no leak" {

@@ -326,6 +326,61 @@ static void a_finding_of_the_cache_keeps_its_template(void **state)
     report_free(after);
 }
 
+/* One call site, two branches; the later run has the later one of them alone. */
+static void a_leak_is_matched_by_its_branch(void **state)
+{
+    struct report *before = sample_report(), *after = sample_report();
+    struct leak_report *miss = g_ptr_array_index(before->leaks, 0), hit = *miss;
+
+    (void)state;
+    hit.branch = "hit";
+    miss->branch = ((struct leak_report *)g_ptr_array_index(after->leaks, 0))->branch = "miss";
+    g_ptr_array_insert(before->leaks, 0, &hit);
+    struct comparison *comparison = comparison_new(before, after);
+    assert_int_equal(comparison->fixed->len, 1);
+    assert_string_equal(g_array_index(comparison->fixed, struct comparison_item, 0).branch, "hit");
+    assert_int_equal(comparison->added->len, 0);
+    comparison_free(comparison);
+    report_free(before);
+    report_free(after);
+}
+
+static struct report *report_with_spike(const char *function)
+{
+    struct report *report = report_new();
+    struct finding *finding = report_finding(report, "memory-spike", SEVERITY_WARNING);
+    struct stack *stack = report_alloc(report, sizeof(*stack));
+    struct frame frame = {.function = function, .module = "/usr/bin/service"};
+
+    stack->frames = report_array(report, sizeof(frame));
+    g_array_append_val(stack->frames, frame);
+    if (function != NULL)
+        g_ptr_array_add(finding->call_sites, stack);
+    finding->message = "Live memory spikes";
+    return report;
+}
+
+/* The ring may have held its allocations in one of the runs alone. */
+static void a_spike_is_the_same_where_its_function_is_not_known(void **state)
+{
+    static const struct {
+        const char *before, *after;
+        guint remaining;
+    } rows[] = {{"load", "load", 1}, {"load", NULL, 1}, {NULL, NULL, 1}, {"load", "other", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct report *before = report_with_spike(rows[i].before);
+        struct report *after = report_with_spike(rows[i].after);
+        struct comparison *comparison = comparison_new(before, after);
+
+        assert_int_equal(comparison->remaining->len, rows[i].remaining);
+        comparison_free(comparison);
+        report_free(before);
+        report_free(after);
+    }
+}
+
 /* ---- Rendered ---- */
 
 static char *render(const struct comparison *comparison, const char *format)
@@ -422,6 +477,8 @@ int main(void)
         cmocka_unit_test(intervals_hold_the_truth),
         cmocka_unit_test(findings_are_matched_by_what_they_are),
         cmocka_unit_test(a_finding_of_the_cache_keeps_its_template),
+        cmocka_unit_test(a_leak_is_matched_by_its_branch),
+        cmocka_unit_test(a_spike_is_the_same_where_its_function_is_not_known),
         cmocka_unit_test(text_is_one_screen_with_the_verdict_first),
         cmocka_unit_test(json_has_every_field_of_the_contract),
     };

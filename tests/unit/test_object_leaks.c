@@ -218,6 +218,127 @@ static void a_reply_leak_is_not_said_twice(void **state)
     report_free(report);
 }
 
+/* ---- Branches ---- */
+
+/* A reply of that outcome on a template, leaked or not, from the one call site. */
+static void answer(struct client *client, const char *template_name, uint32_t outcome, bool leaked)
+{
+    uint64_t now = (uint64_t)(client->now * 1e9);
+    uint32_t id = builder_template(client->builder, template_name);
+    builder_command(client->builder, &(struct builder_command){.time_ns = now,
+                                                               .verb = "GET",
+                                                               .key = template_name,
+                                                               .template_name = template_name,
+                                                               .flags = LK_COMMAND_READ,
+                                                               .outcome = outcome,
+                                                               .site = client->site});
+    client->next_reply += 64;
+    if (leaked)
+        builder_live(client->builder, LK_LIVE_REPLY, client->next_reply, 64, now, client->site,
+                     LK_TAG(outcome, id));
+}
+
+static const struct leak_report *leak_on(const struct report *report, const char *branch)
+{
+    for (guint i = 0; i < report->leaks->len; i++) {
+        const struct leak_report *leak = g_ptr_array_index(report->leaks, i);
+        if (g_strcmp0(leak->branch, branch) == 0)
+            return leak;
+    }
+    return NULL;
+}
+
+static const struct finding *finding_of(const struct report *report, const struct leak_report *leak)
+{
+    for (guint i = 0; i < report->findings->len; i++) {
+        const struct finding *finding = g_ptr_array_index(report->findings, i);
+        if (finding->leak == leak)
+            return finding;
+    }
+    return NULL;
+}
+
+static struct client client_new(void)
+{
+    struct client client = {.builder = builder_new(), .next_reply = 0x5000};
+    client.site = builder_site(client.builder, (uint64_t[]){0x401100, 0x402000}, 2);
+    return client;
+}
+
+static void one_call_site_leaks_on_several_branches(void **state)
+{
+    (void)state;
+    struct client client = client_new();
+    for (unsigned i = 0; i < 2000; i++) {
+        client.now = i / 100.0;
+        answer(&client, "llm:<number>", LK_OUTCOME_HIT, false);
+        answer(&client, "llm:<number>", LK_OUTCOME_MISS, i % 2 == 0);
+        answer(&client, "llm:<number>", LK_OUTCOME_ERROR, i % 5 == 0);
+        if (i % 700 == 350) /* too few to be a leak of their own, and still told */
+            answer(&client, "llm:<number>", LK_OUTCOME_HIT, true);
+    }
+    builder_template_at(client.builder, 1)->errors = 400;
+    struct report *report = analyse_built(client.builder);
+    builder_free(client.builder);
+    assert_int_equal(report->leaks->len, 2);
+    const struct leak_report *miss = leak_on(report, "miss"), *error = leak_on(report, "error");
+    assert_near(miss->live_count, 1000, 0);
+    assert_string_equal(miss->outcome, "miss");
+    assert_near(error->live_count, 400, 0);
+    assert_null(error->outcome);
+    assert_near(error->count_per_command, 1, 0);
+    assert_ptr_equal(miss->branches, error->branches);
+    static const struct leak_branch branches[] = {
+        {"miss", 1000, 64000}, {"error", 400, 25600}, {"hit", 3, 192}};
+    assert_int_equal(miss->branches->len, 3);
+    for (guint i = 0; i < 3; i++) {
+        const struct leak_branch *branch = &g_array_index(miss->branches, struct leak_branch, i);
+        assert_string_equal(branch->name, branches[i].name);
+        assert_near(branch->count, branches[i].count, 0);
+        assert_near(branch->bytes, branches[i].bytes, 0);
+    }
+    const struct finding *finding = finding_of(report, error);
+    assert_non_null(
+        strstr(finding->message, "leaks one reply per error reply on llm:<number>: 400 "));
+    assert_string_equal(finding->remedy,
+                        "call freeReplyObject on the error branch too: an error reply is a reply");
+    report_free(report);
+}
+
+/* Each branch, or each template, has too few; the call site has enough. */
+static void few_on_each_branch_are_a_leak_together(void **state)
+{
+    (void)state;
+    struct client client = client_new(), names = client_new();
+    for (unsigned i = 0; i < 2000; i++) {
+        static const uint32_t outcomes[] = {LK_OUTCOME_HIT, LK_OUTCOME_MISS, LK_OUTCOME_ERROR};
+        char name[32];
+        client.now = names.now = i / 100.0;
+        answer(&client, "llm:<number>", outcomes[i / 170 % 3], i % 170 == 50);
+        g_snprintf(name, sizeof(name), "t%u:<number>", i / 40 % 20);
+        answer(&names, name, LK_OUTCOME_MISS, i % 40 == 20);
+    }
+    struct report *report = analyse_built(client.builder), *other = analyse_built(names.builder);
+    builder_free(client.builder);
+    builder_free(names.builder);
+    assert_int_equal(report->leaks->len, 1);
+    const struct leak_report *leak = g_ptr_array_index(report->leaks, 0);
+    assert_null(leak->branch);
+    assert_null(leak->outcome);
+    assert_near(leak->live_count, 12, 0);
+    const struct finding *finding = finding_of(report, leak);
+    assert_non_null(strstr(finding->message, "leaks replies: 12 replies (4 on "));
+    assert_int_equal(other->leaks->len, 1);
+    leak = g_ptr_array_index(other->leaks, 0);
+    assert_string_equal(leak->outcome, "miss");
+    assert_null(leak->template_name);
+    assert_near(leak->live_count, 50, 0);
+    assert_non_null(
+        strstr(finding_of(other, leak)->message, "leaks replies on misses: 50 replies, "));
+    report_free(report);
+    report_free(other);
+}
+
 static void connections_that_are_never_closed(void **state)
 {
     (void)state;
@@ -243,6 +364,32 @@ static void connections_that_are_never_closed(void **state)
         }
         report_free(report);
     }
+}
+
+/* The shim says of each context whether it ever connected. */
+static void connections_that_failed_are_told_from_those_that_did_not(void **state)
+{
+    (void)state;
+    struct client client = client_new();
+    for (unsigned i = 0; i < 1000; i++) {
+        uint32_t outcome = i % 50 == 0 ? LK_OUTCOME_ERROR : LK_OUTCOME_OTHER;
+        client.now = 0.1 + i / 50.0;
+        answer(&client, "llm:<number>", LK_OUTCOME_HIT, false);
+        if (i % 25 == 0)
+            builder_live(client.builder, LK_LIVE_CONTEXT, 0x7000 + i * 512, 256,
+                         (uint64_t)(client.now * 1e9), client.site, LK_TAG(outcome, 0));
+    }
+    struct report *report = analyse_built(client.builder);
+    builder_free(client.builder);
+    assert_int_equal(report->leaks->len, 2);
+    const struct leak_report *failed = leak_on(report, "connect-failed");
+    assert_near(failed->live_count, 20, 0);
+    assert_near(leak_on(report, "connected")->live_count, 20, 0);
+    assert_null(failed->outcome);
+    const struct finding *finding = finding_of(report, failed);
+    assert_non_null(strstr(finding->message, "leaks connections where connecting failed: 20 "));
+    assert_non_null(strstr(finding->remedy, "where err is set"));
+    report_free(report);
 }
 
 /* Blocks that are left behind after misses alone are told per miss. */
@@ -297,7 +444,10 @@ int main(void)
         cmocka_unit_test(replies_that_leak_are_found_and_others_not),
         cmocka_unit_test(a_reply_for_each_miss_is_counted_exactly),
         cmocka_unit_test(a_reply_leak_is_not_said_twice),
+        cmocka_unit_test(one_call_site_leaks_on_several_branches),
+        cmocka_unit_test(few_on_each_branch_are_a_leak_together),
         cmocka_unit_test(connections_that_are_never_closed),
+        cmocka_unit_test(connections_that_failed_are_told_from_those_that_did_not),
         cmocka_unit_test(heap_leaks_are_tied_to_outcomes),
         cmocka_unit_test(messages_hold_no_control_characters),
     };

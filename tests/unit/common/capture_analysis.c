@@ -13,6 +13,7 @@ struct report *analyse_built(struct builder *builder)
     g_ptr_array_add(captures, capture);
     heap_model(report, symbols, captures);
     find_leaks(report, symbols, captures, NULL);
+    find_spikes(report, symbols, captures, NULL);
     symbols_free(symbols);
     g_ptr_array_free(captures, TRUE);
     capture_free(capture);

@@ -1,4 +1,4 @@
-/* From a built capture to the heap's and the leaks' part of a report. */
+/* From a built capture to the heap's, the leaks' and the spikes' part of a report. */
 #ifndef LEAKEY_TESTS_CAPTURE_ANALYSIS_H
 #define LEAKEY_TESTS_CAPTURE_ANALYSIS_H
 
