@@ -167,7 +167,7 @@ static void read_heap_segment(struct lk_extent *segment, void *context)
     assert_int_equal(segment->committed % sizeof *events, 0);
     assert_true(segment->committed <= LK_SEGMENT_ROOM);
     for (uint32_t i = 0; i < segment->committed / sizeof *events; i++) {
-        uint64_t site = events[i].event >> (LK_HEAP_SIZE_BITS + 3);
+        uint64_t site = events[i].event >> (LK_HEAP_SIZE_BITS + 3) & 0x1fffff;
         if ((events[i].event & 7) == LK_HEAP_MARK) {
             thread = events[i].event >> 3;
             mark = events[i].place;
@@ -178,8 +178,10 @@ static void read_heap_segment(struct lk_extent *segment, void *context)
         assert_int_equal(events[i].event & 7, 1 + site % 4);
         told->time_ns = mark + events[i].place % (1u << LK_HEAP_TIME_BITS) * LK_HEAP_TIME_UNIT_NS;
         assert_int_equal(told->time_ns, site * 128);
-        assert_int_equal(events[i].place >> LK_HEAP_TIME_BITS, 0x1000 + site);
-        assert_int_equal(events[i].event >> 3 & 0xffffff, site + 7);
+        assert_int_equal(events[i].place >> (LK_HEAP_TIME_BITS + 3), 0x1000 + site);
+        assert_int_equal(events[i].place >> LK_HEAP_TIME_BITS & 7, site % 7);
+        assert_int_equal(events[i].event >> 54, site % 1024);
+        assert_int_equal(events[i].event >> 3 & 0x3fffffff, site + 7);
         assert_true(thread < 64);
         told->count[thread]++;
         here++;
@@ -198,7 +200,8 @@ static struct told read_heap(void)
 static void put_heap_event(uint32_t number)
 {
     lk_heap_event_put(&lk_self, (enum lk_heap_event_type)(1 + number % 4),
-                      (0x1000 + (uint64_t)number) * 8, number + 7, number, (uint64_t)number * 128);
+                      (0x1000 + (uint64_t)number) * 8, number + 7, number,
+                      LK_TAG(number % 7, number % 1024), (uint64_t)number * 128);
 }
 
 static void heap_events_come_out_as_they_were_put(void **state)
@@ -219,7 +222,7 @@ static void a_mark_spans_what_its_field_holds(void **state)
 {
     (void)state;
     const uint64_t last = LK_HEAP_SPAN_NS / 128 - 1;
-    lk_heap_event_put(&lk_self, LK_HEAP_ALLOC, 0x8000, 7, 0, 0);
+    lk_heap_event_put(&lk_self, LK_HEAP_ALLOC, 0x8000, 7, 0, 0, 0);
     put_heap_event((uint32_t)last);
     lk_ring_park();
     assert_int_equal(read_heap().marks, 1);
@@ -252,7 +255,7 @@ static void overwritten_heap_events_are_counted_exactly(void **state)
 static void sizes_and_addresses_beyond_the_fields_are_cut(void **state)
 {
     (void)state;
-    lk_heap_event_put(&lk_self, LK_HEAP_ALLOC, UINT64_MAX, UINT64_MAX, LK_SITE_FRAMES_MAX, 100);
+    lk_heap_event_put(&lk_self, LK_HEAP_ALLOC, UINT64_MAX, UINT64_MAX, LK_SITE_FRAMES_MAX, 0, 100);
     const struct lk_heap_event *event =
         (const void *)((const char *)(lk_self.heap_segment + 1) + sizeof *event);
     assert_int_equal(event->event & 7, LK_HEAP_ALLOC);

@@ -27,7 +27,7 @@ extern char walk_image[];
 char walk_image[16];
 
 #define ROOM     400
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define HERE     __asm__ volatile("" ::: "memory") /* what was called before it was no jump */
 
 static int (*unwind)(void **frames, int room);

@@ -28,7 +28,7 @@ static void keep_event(const struct heap_event *event, void *context)
 static GArray *events_of(const struct capture *capture, size_t damaged)
 {
     GArray *events = g_array_new(FALSE, FALSE, sizeof(struct heap_event));
-    assert_int_equal(capture_each_heap_event(capture, keep_event, events), damaged);
+    assert_int_equal(capture_each_heap_event(capture, 0, UINT64_MAX, keep_event, events), damaged);
     return events;
 }
 
@@ -83,12 +83,13 @@ static struct builder *build_threads(uint64_t step_ns)
     GRand *random = g_rand_new_with_seed(11);
     uint64_t now[THREADS] = {0}, number[THREADS] = {0};
     builder_site(b, (uint64_t[]){0x1000}, 1);
+    builder_template(b, "a:<uuid>");
     for (unsigned i = 0; i < THREADS * EACH; i++) {
         uint32_t t = (uint32_t)g_rand_int_range(random, 0, THREADS);
         now[t] += step_ns == 0 ? 0 : (uint64_t)g_rand_int_range(random, 0, (gint32)step_ns);
         builder_thread(b, t);
         builder_heap_event(b, (enum lk_heap_event_type)(1 + number[t] % 4), now[t], 8 * number[t],
-                           number[t] + t, (uint32_t)(number[t] % 2));
+                           number[t] + t, (uint32_t)(number[t] % 2), LK_TAG(number[t] % 6, t % 2));
         number[t]++;
     }
     g_rand_free(random);
@@ -109,6 +110,7 @@ static void check_threads(const GArray *events)
         assert_int_equal(event->size, n + event->thread);
         assert_int_equal(event->site, n % 2);
         assert_int_equal(event->type, 1 + n % 4);
+        assert_int_equal(event->tag, LK_TAG(n % 6, event->thread % 2));
     }
 }
 
@@ -157,7 +159,7 @@ static void overwritten_segments_are_known(void **state)
     for (int saved = 0; saved < 2; saved++) {
         struct builder *b = builder_new();
         for (unsigned i = 0; i < 20000; i++)
-            builder_heap_event(b, LK_HEAP_ALLOC, i * BUILDER_MS, 8ull * i, 1, 0);
+            builder_heap_event(b, LK_HEAP_ALLOC, i * BUILDER_MS, 8ull * i, 1, 0, 0);
         builder_lose(b, 0.5);
         struct capture *c = saved ? open_saved(b) : open_built(b);
         GArray *events = events_of(c, 0);
@@ -193,7 +195,7 @@ static uint8_t *three_segments(size_t *bytes, size_t *each)
     struct builder *b = builder_new();
     *each = LK_SEGMENT_ROOM / (2 * sizeof(struct lk_heap_event));
     for (unsigned i = 0; i < 3 * *each; i++)
-        builder_heap_event(b, LK_HEAP_ALLOC, i * BUILDER_MS, 8ull * i, 1, 0);
+        builder_heap_event(b, LK_HEAP_ALLOC, i * BUILDER_MS, 8ull * i, 1, 0, 0);
     uint8_t *image = builder_bytes(b, bytes);
     builder_free(b);
     return image;
@@ -213,7 +215,8 @@ static void a_damaged_event_ends_its_segment(void **state)
         else if (damage == 1)
             events[200].place = UINT64_MAX; /* its mark: a time that cannot be */
         else
-            events[201].event |= 1023ull << (LK_HEAP_SIZE_BITS + 3); /* a site that there is not */
+            events[201].event |= 0x1fffffull
+                                 << (LK_HEAP_SIZE_BITS + 3); /* a site that there is not */
         struct capture *c = open_image(image, bytes);
         GArray *kept = events_of(c, damage < 2 ? 1 : 0);
         assert_int_equal(kept->len, damage < 2 ? 2 * each + 100 : 3 * each);
@@ -261,13 +264,13 @@ static void a_file_that_changes_under_the_reader_gives_what_is_left(void **state
     struct capture *c = open_saved(build_threads(1000));
     GArray *events = g_array_new(FALSE, FALSE, sizeof(struct heap_event));
     assert_int_equal(truncate(c->path, (off_t)(c->bytes / 2)), 0);
-    assert_true(capture_each_heap_event(c, keep_event, events) > 0);
+    assert_true(capture_each_heap_event(c, 0, UINT64_MAX, keep_event, events) > 0);
     assert_true(events->len > 0 && events->len < THREADS * EACH);
     char *other = g_strconcat(c->path, ".new", NULL);
     assert_true(g_file_set_contents(other, "other", 5, NULL));
     assert_int_equal(g_rename(other, c->path), 0);
     g_array_set_size(events, 0);
-    assert_true(capture_each_heap_event(c, keep_event, events) > 0);
+    assert_true(capture_each_heap_event(c, 0, UINT64_MAX, keep_event, events) > 0);
     assert_int_equal(events->len, 0);
     g_free(other);
     g_array_free(events, TRUE);

@@ -295,15 +295,18 @@ static void put_heap(struct segment *segment, uint64_t event, uint64_t place)
 
 /* Each event has a mark of its own before it: its time is exact. */
 void builder_heap_event(struct builder *b, enum lk_heap_event_type type, uint64_t time_ns,
-                        uint64_t address, uint64_t size, uint32_t site)
+                        uint64_t address, uint64_t size, uint32_t site, uint32_t tag)
 {
     struct segment *segment = open_segment(b, b->open_heap);
     if (segment == NULL ||
         segment->head.committed + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM)
         segment = new_segment(b, b->open_heap, LK_EXTENT_HEAP_SEGMENT);
     put_heap(segment, LK_HEAP_MARK | (uint64_t)b->thread << 3, time_ns);
-    put_heap(segment, (uint64_t)type | size << 3 | (uint64_t)site << (LK_HEAP_SIZE_BITS + 3),
-             address / 8 << LK_HEAP_TIME_BITS);
+    put_heap(segment,
+             (uint64_t)type | size << 3 | (uint64_t)site << (LK_HEAP_SIZE_BITS + 3) |
+                 (uint64_t)LK_TAG_TEMPLATE(tag) << 54,
+             (uint64_t)LK_TAG_OUTCOME(tag) << LK_HEAP_TIME_BITS | address / 8
+                                                                      << (LK_HEAP_TIME_BITS + 3));
     segment->head.records++;
     touch(b, time_ns);
 }
@@ -363,7 +366,7 @@ void builder_alloc(struct builder *b, uint64_t time_ns, uint64_t address, uint64
     double chance = sampling_chance(b, size);
     struct change change = {time_ns, site, llround((double)size / chance)};
     g_array_append_val(b->changes, change);
-    builder_heap_event(b, LK_HEAP_ALLOC, time_ns, address, size, site);
+    builder_heap_event(b, LK_HEAP_ALLOC, time_ns, address, size, site, tag);
     builder_live(b, LK_LIVE_HEAP, address, size, time_ns, site, tag);
     count_alloc(builder_counts_at(b, site, b->thread % LK_SHARED_LANES), (double)size, chance);
     b->header.live_bytes += llround((double)size / chance);
@@ -384,7 +387,7 @@ bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address)
     double chance = sampling_chance(b, entry.size);
     struct change change = {time_ns, entry.site, -llround((double)entry.size / chance)};
     g_array_append_val(b->changes, change);
-    builder_heap_event(b, LK_HEAP_FREE, time_ns, address, entry.size, entry.site);
+    builder_heap_event(b, LK_HEAP_FREE, time_ns, address, entry.size, entry.site, entry.tag);
     count_free(builder_counts_at(b, entry.site, b->thread % LK_SHARED_LANES), (double)entry.size,
                chance);
     b->header.live_bytes -= llround((double)entry.size / chance);

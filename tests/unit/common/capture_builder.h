@@ -83,7 +83,7 @@ void builder_lose(struct builder *builder, double share);
 
 /* A heap event alone. */
 void builder_heap_event(struct builder *builder, enum lk_heap_event_type type, uint64_t time_ns,
-                        uint64_t address, uint64_t size, uint32_t site);
+                        uint64_t address, uint64_t size, uint32_t site, uint32_t tag);
 
 /* An allocation: the event, the site's counts (estimates by the header's sample_bytes), its history
  * and part in the peak, the live entry. Its free: all of it back; false when nothing is live at the

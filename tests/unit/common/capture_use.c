@@ -19,7 +19,7 @@ static void use_heap_event(const struct heap_event *event, void *context)
 static uint64_t use_heap(const struct capture *capture)
 {
     struct heap_use use = {.capture = capture};
-    capture_each_heap_event(capture, use_heap_event, &use);
+    capture_each_heap_event(capture, 0, UINT64_MAX, use_heap_event, &use);
     for (guint i = 0; i < capture->sites->len; i++) {
         const struct capture_site *site = &g_array_index(capture->sites, struct capture_site, i);
         for (uint32_t k = 0; site->history != NULL && k < capture->history_windows; k++)
