@@ -475,7 +475,7 @@ static void tags_what_a_command_allocates(void **state)
     connect_first();
     issue_as("GET a", true, true);
     assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_PENDING);
-    lk_self.pending[lk_self.pending_count++] = 77;
+    lk_self.pending[lk_self.pending_count++] = ~(uint64_t)77;
     answer(LK_REPLY_NIL, NULL);
     assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_MISS);
     assert_int_equal(lk_self.pending_count, 0);
