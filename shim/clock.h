@@ -22,27 +22,32 @@ static inline uint64_t lk_clock_ticks(void)
 #endif
 }
 
+#define LK_CLOCK_RETOLD_MOST 8u
+
 /* Nanoseconds since the capture's start; within one thread never less than before. Between lk_enter
  * and lk_leave. */
 static inline uint64_t lk_clock_now(void)
 {
     struct lk_clock *clock = &lk_self.clock;
     uint64_t ticks = lk_clock_ticks() - clock->ticks;
-    clock->retold = 0;
-    if (__builtin_expect(ticks >= clock->span, 0))
-        return clock->told = lk_clock_ask();
-    return clock->told = clock->ns + (ticks * clock->rate >> 32);
+    uint64_t now = __builtin_expect(ticks >= clock->span, 0)
+                       ? lk_clock_ask()
+                       : clock->ns + (ticks * clock->rate >> 32);
+    clock->retell = LK_CLOCK_RETOLD_MOST;
+    return clock->told = now > clock->told ? now : clock->told;
 }
 
-/* A time of this thread's that is at most some events old, and not before `least`: for a free,
- * whose moment matters less than what it would cost to know. */
-#define LK_CLOCK_RETOLD_MOST 8u
+/* A time of this thread's that is at most some events old, and not before `least` nor what it was
+ * told before: for a free, whose moment matters less than what it would cost to know. */
 static inline uint64_t lk_clock_lately(uint64_t least)
 {
     struct lk_clock *clock = &lk_self.clock;
-    if (__builtin_expect(clock->retold++ >= LK_CLOCK_RETOLD_MOST, 0))
+    if (clock->told < least)
+        clock->told = least; /* another thread's time: ours follow it */
+    if (__builtin_expect(clock->retell == 0, 0))
         return lk_clock_now();
-    return clock->told > least ? clock->told : least;
+    clock->retell--;
+    return clock->told;
 }
 
 #endif

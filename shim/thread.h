@@ -27,8 +27,8 @@ struct lk_clock { /* clock.h */
     uint64_t ticks, ns; /* when the system was asked last: the counter, and the time */
     uint64_t span;      /* ticks for which that can be gone on from; 0: always ask */
     uint64_t rate;      /* ns a tick, times 2^32 */
-    uint64_t told;      /* the latest time that lk_clock_now gave */
-    uint64_t retold;    /* how often lk_clock_lately has given it again */
+    uint64_t told;      /* the latest time that was given */
+    uint64_t retell;    /* how often lk_clock_lately may give it again; 0 in a new thread: asks */
 };
 
 /* What the thread has counted and not yet added to the process's live bytes: heap/gauge.h. */

@@ -88,7 +88,8 @@ void capture_finish_heap_segments(struct capture *capture)
 /* ---- One segment, event by event ---- */
 
 struct stream {
-    uint8_t *buffer; /* a granule */
+    uint8_t *buffer;   /* a granule */
+    uint64_t sequence; /* of its segment */
     uint32_t at, end;
     uint32_t thread;
     uint64_t mark_ns;
@@ -162,11 +163,14 @@ struct merge {
     size_t damaged;
 };
 
+/* At equal times a thread's earlier segment comes first. */
 static bool is_before(const struct merge *merge, guint a, guint b)
 {
     const struct stream *x = g_ptr_array_index(merge->heap, a);
     const struct stream *y = g_ptr_array_index(merge->heap, b);
-    return x->event.time_ns < y->event.time_ns;
+    if (x->event.time_ns != y->event.time_ns)
+        return x->event.time_ns < y->event.time_ns;
+    return x->sequence < y->sequence;
 }
 
 static void swap(struct merge *merge, guint a, guint b)
@@ -210,6 +214,7 @@ static void open_next(struct merge *merge)
     stream->buffer = merge->spare->len != 0
                          ? g_ptr_array_steal_index_fast(merge->spare, merge->spare->len - 1)
                          : g_malloc(LK_GRANULE);
+    stream->sequence = segment->sequence;
     stream->at = sizeof(struct lk_extent);
     stream->end = stream->at + segment->committed;
     if (!stream_load(merge->capture, merge->fd, segment, stream) ||

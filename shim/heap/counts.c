@@ -100,9 +100,10 @@ void lk_counts_sampled(struct lk_thread *t, struct lk_counts *counts, double var
     lk_count(t, &counts->samples, 1);
     if (variance <= 0)
         return;
-    double sum = counts->allocated_variance + variance;
-    if (t->lane_shared)
+    if (t->lane_shared) {
         add_shared(&counts->allocated_variance, variance);
-    else
+    } else {
+        double sum = counts->allocated_variance + variance;
         __atomic_store(&counts->allocated_variance, &sum, __ATOMIC_RELAXED);
+    }
 }

@@ -118,11 +118,11 @@ static uint64_t read_encoded(struct reader *r, uint8_t encoding, uint64_t data)
 
 /* ---- Rules while the instructions run ---- */
 
-enum saved { SAVED_SAME, SAVED_AT, SAVED_UNDEFINED, SAVED_ELSEHOW };
+enum saved { SAVED_SAME, SAVED_AT, SAVED_AT_BP, SAVED_UNDEFINED, SAVED_ELSEHOW };
 
 struct place {
     uint8_t saved;  /* enum saved */
-    int64_t offset; /* SAVED_AT: from the CFA */
+    int64_t offset; /* SAVED_AT: from the CFA; SAVED_AT_BP: from the frame pointer */
 };
 
 struct row {
@@ -144,6 +144,12 @@ struct program {
     uint64_t location;
     bool bad;
 };
+
+/* A factored offset, whatever it overflows to. */
+static int64_t factored(const struct program *p, uint64_t offset)
+{
+    return (int64_t)(offset * (uint64_t)p->data_align);
+}
 
 static void set_place(struct program *p, uint64_t reg, enum saved saved, int64_t offset)
 {
@@ -178,6 +184,22 @@ static void set_expression(struct program *p, struct reader *r)
     p->row.by_expression = true;
     p->row.cfa_register = is_breg6 && is_deref && !e.bad && e.at == e.end ? REGISTER_BP : 0;
     p->row.cfa_offset = offset;
+}
+
+/* DW_OP_breg6 N: how such a function says where it saved the frame pointer. */
+static void set_saved_expression(struct program *p, struct reader *r)
+{
+    uint64_t reg = read_uleb(r), bytes = read_uleb(r);
+    if (r->bad || bytes > (uint64_t)(r->end - r->at)) {
+        p->bad = true;
+        return;
+    }
+    struct reader e = {r->at, r->at + bytes, false};
+    r->at += bytes;
+    bool is_breg6 = read_byte(&e) == 0x76;
+    int64_t offset = read_sleb(&e);
+    bool known = is_breg6 && !e.bad && e.at == e.end && reg == REGISTER_BP;
+    set_place(p, reg, known ? SAVED_AT_BP : SAVED_ELSEHOW, offset);
 }
 
 static void skip_block(struct reader *r)
@@ -229,7 +251,7 @@ static void run_extended(struct program *p, struct reader *r, uint8_t op)
         break;
     case 0x05: /* offset_extended */
         reg = read_uleb(r);
-        set_place(p, reg, SAVED_AT, (int64_t)read_uleb(r) * p->data_align);
+        set_place(p, reg, SAVED_AT, factored(p, read_uleb(r)));
         break;
     case 0x06: /* restore_extended */
         restore_place(p, read_uleb(r));
@@ -263,21 +285,23 @@ static void run_extended(struct program *p, struct reader *r, uint8_t op)
     case 0x0f: /* def_cfa_expression */
         set_expression(p, r);
         break;
-    case 0x10: /* expression, val_expression */
-    case 0x16:
+    case 0x10: /* expression */
+        set_saved_expression(p, r);
+        break;
+    case 0x16: /* val_expression */
         set_place(p, read_uleb(r), SAVED_ELSEHOW, 0);
         skip_block(r);
         break;
     case 0x11: /* offset_extended_sf */
         reg = read_uleb(r);
-        set_place(p, reg, SAVED_AT, read_sleb(r) * p->data_align);
+        set_place(p, reg, SAVED_AT, factored(p, (uint64_t)read_sleb(r)));
         break;
     case 0x12: /* def_cfa_sf */
         reg = read_uleb(r);
-        set_cfa(p, reg, read_sleb(r) * p->data_align);
+        set_cfa(p, reg, factored(p, (uint64_t)read_sleb(r)));
         break;
     case 0x13: /* def_cfa_offset_sf */
-        p->row.cfa_offset = read_sleb(r) * p->data_align;
+        p->row.cfa_offset = factored(p, (uint64_t)read_sleb(r));
         break;
     case 0x14: /* val_offset, val_offset_sf */
     case 0x15:
@@ -302,7 +326,7 @@ static void run(struct program *p, struct reader *r, uint64_t ip)
             p->location += operand * p->code_align;
             break;
         case 2:
-            set_place(p, operand, SAVED_AT, (int64_t)read_uleb(r) * p->data_align);
+            set_place(p, operand, SAVED_AT, factored(p, read_uleb(r)));
             break;
         case 3:
             restore_place(p, operand);
@@ -430,7 +454,7 @@ static struct lk_rule rule_of(const struct program *p)
         rule.kind = LK_RULE_END;
     if (rule.kind != LK_RULE_UNKNOWN)
         return rule;
-    if (row->ra.saved != SAVED_AT || row->ra.offset != -8 || row->bp.saved > SAVED_AT ||
+    if (row->ra.saved != SAVED_AT || row->ra.offset != -8 || row->bp.saved > SAVED_AT_BP ||
         row->cfa_offset != (int32_t)row->cfa_offset || row->bp.offset != (int16_t)row->bp.offset)
         return rule;
     if (row->cfa_register == REGISTER_BP)
@@ -438,7 +462,7 @@ static struct lk_rule rule_of(const struct program *p)
     else if (row->cfa_register == REGISTER_SP && !row->by_expression)
         rule.kind = LK_RULE_SP;
     rule.cfa_offset = (int32_t)row->cfa_offset;
-    rule.bp_saved = row->bp.saved == SAVED_AT;
+    rule.bp_saved = row->bp.saved; /* SAVED_SAME, SAVED_AT, SAVED_AT_BP */
     rule.bp_offset = (int16_t)row->bp.offset;
     return rule;
 }

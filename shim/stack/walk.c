@@ -56,7 +56,7 @@ static bool step_to(struct walk *w, struct lk_rule rule, uint64_t cfa)
     w->ip = load(cfa - 8);
     check(w->trace, cfa - 8, w->ip);
     if (rule.bp_saved) {
-        w->bp_slot = cfa + (uint64_t)(int64_t)rule.bp_offset;
+        w->bp_slot = (rule.bp_saved == 2 ? use_bp(w) : cfa) + (uint64_t)(int64_t)rule.bp_offset;
         if (w->bp_slot < w->sp || w->bp_slot >= cfa || w->bp_slot % 8 != 0)
             return false;
         w->bp = load(w->bp_slot);

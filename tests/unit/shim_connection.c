@@ -3,6 +3,7 @@
 // links: shim/cache/issue.c shim/cache/answer.c shim/cache/connection.c shim/cache/templates.c
 // links: shim/cache/replies.c shim/cache/outcome.c shim/cache/commands.c shim/cache/resp.c
 // links: shim/cache/abi.c shim/cache/pending.c shim/cache/names.c shim/cache/sketch.c
+// links: shim/cache/tag.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "cache/text.h"
 #include "cache/traffic.h"
 #include "capture/capture.h"
+#include "heap/heap.h"
 #include "heap/live.h"
 #include "stack/site.h"
 #include "sys.h"
@@ -81,6 +83,17 @@ void lk_extent_publish(struct lk_extent *extent, enum lk_extent_kind kind)
     extent->kind = kind;
 }
 
+struct lk_extent *lk_extent_at(struct lk_extent **place, enum lk_extent_kind kind,
+                               uint32_t granules, uint64_t first_id, uint64_t items, uint32_t owner)
+{
+    if (!*place) {
+        *place = lk_extent_new(granules, first_id, items);
+        (*place)->thread = owner;
+        lk_extent_publish(*place, kind);
+    }
+    return *place;
+}
+
 void *lk_record_begin(enum lk_record_type type, size_t bytes, uint64_t time_ns)
 {
     assert_true(bytes <= sizeof record);
@@ -129,9 +142,8 @@ bool lk_live_remove(enum lk_live_kind kind, uint64_t address, struct lk_live *en
     return false;
 }
 
-void lk_live_retag(enum lk_live_kind kind, uint64_t address, uint32_t tag)
+void lk_heap_retag(uint64_t address, uint32_t tag)
 {
-    (void)kind;
     note("retag %u %u;", (unsigned)address, LK_TAG_OUTCOME(tag));
 }
 
@@ -463,7 +475,7 @@ static void tags_what_a_command_allocates(void **state)
     connect_first();
     issue_as("GET a", true, true);
     assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_PENDING);
-    lk_self.pending[lk_self.pending_count++] = 77;
+    lk_self.pending[lk_self.pending_count++] = ~(uint64_t)77;
     answer(LK_REPLY_NIL, NULL);
     assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_MISS);
     assert_int_equal(lk_self.pending_count, 0);

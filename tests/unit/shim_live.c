@@ -40,9 +40,11 @@ void lk_drop(enum lk_drop why)
     __atomic_fetch_add(&dropped, 1, __ATOMIC_RELAXED);
 }
 
-void *lk_sys_memory_wiped(size_t bytes)
+void *lk_sys_once_wiped(void **place, size_t bytes)
 {
-    return calloc(1, bytes);
+    if (!*place)
+        *place = calloc(1, bytes);
+    return *place;
 }
 
 static uint64_t random_state = 42;

@@ -44,6 +44,25 @@ static void weights_are_the_inverse_probability(void **state)
     }
 }
 
+/* Against libm, over all magnitudes: what is written as a series here is right to 1e-9. */
+static void series_agree_with_libm(void **state)
+{
+    (void)state;
+    uint64_t random = 3;
+    for (int i = 0; i < 300000; i++) {
+        uint64_t bits = lk_sampling_random(&random) >> i % 60;
+        double uniform = ((double)(bits >> 11) + 1) * 0x1p-53, gap = -log(uniform) * 0x1p50;
+        assert_true(fabs((double)lk_sampling_gap(bits, (uint64_t)1 << 50) - gap) <= 1 + gap * 1e-9);
+        uint64_t size = 1 + (lk_sampling_random(&random) >> (24 + i % 38));
+        uint64_t mean = 2 + (lk_sampling_random(&random) >> (30 + i % 33));
+        double x = (double)size / (double)mean, bytes = (double)size / -expm1(-x);
+        struct lk_weight weight = lk_sampling_weight(size, mean);
+        assert_true(fabs((double)weight.bytes - bytes) <= 0.5 + bytes * 1e-9);
+        assert_true(fabs((double)weight.count_q16 - 65536 / -expm1(-x)) <=
+                    0.5 + 65536 / -expm1(-x) * 1e-9);
+    }
+}
+
 static void every_allocation_counts_as_itself(void **state)
 {
     (void)state;
@@ -86,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gaps_have_the_mean_and_the_tail_of_an_exponential),
         cmocka_unit_test(weights_are_the_inverse_probability),
+        cmocka_unit_test(series_agree_with_libm),
         cmocka_unit_test(every_allocation_counts_as_itself),
         cmocka_unit_test(estimates_are_unbiased),
     };

@@ -53,6 +53,7 @@ static struct builder *build_all(void)
                                                  .connection = 2,
                                                  .outcome = LK_OUTCOME_WRITE});
     builder_live(b, LK_LIVE_REPLY, 0x3000, 64, 6 * BUILDER_MS, site, LK_TAG(LK_OUTCOME_MISS, 1));
+    builder_block(b, 0x7f0000204010, 4096, 6 * BUILDER_MS, site, LK_TAG(LK_OUTCOME_HIT, 1));
     *builder_bucket(b, 0, 1) = (struct lk_bucket){100, 50, 150, 3};
     *builder_bucket(b, 1, 600) = (struct lk_bucket){300, 200, 250, 1};
     return b;
@@ -95,8 +96,8 @@ static void everything_is_read(void **state)
     assert_string_equal(c->executable, "/usr/bin/service");
     assert_int_equal(c->command->len, 3);
     assert_string_equal(g_ptr_array_index(c->command, 1), "--port");
-    assert_int_equal(c->events->len, 9);
-    assert_int_equal(c->recorded_count, 9);
+    assert_int_equal(c->events->len, 6);
+    assert_int_equal(c->recorded_count, 9); /* and three of the heap */
     assert_int_equal(c->complete_from_ns, 0);
     assert_int_equal(c->duration_ns, 6 * BUILDER_MS);
     assert_int_equal(c->sites->len, 2);
@@ -109,7 +110,7 @@ static void everything_is_read(void **state)
     assert_int_equal(c->modules->len, 2);
     assert_string_equal(g_array_index(c->modules, struct capture_module, 0).build_id, "01ab");
     assert_null(g_array_index(c->modules, struct capture_module, 1).build_id);
-    assert_int_equal(c->live->len, 2);
+    assert_int_equal(c->live->len, 3);
     assert_int_equal(c->templates->len, 2);
     assert_int_equal(g_array_index(c->templates, struct lk_template, 1).misses, 1);
     assert_int_equal(g_array_index(c->templates, struct lk_template, 1).writes, 1);
@@ -125,15 +126,14 @@ static void events_are_in_order_of_time(void **state)
 {
     (void)state;
     struct capture *c = open_built(build_all());
-    static const uint16_t types[] = {LK_RECORD_CONNECT, LK_RECORD_ALLOC, LK_RECORD_ALLOC,
-                                     LK_RECORD_FREE,    LK_RECORD_INPUT, LK_RECORD_COMMAND,
+    static const uint16_t types[] = {LK_RECORD_CONNECT, LK_RECORD_INPUT, LK_RECORD_COMMAND,
                                      LK_RECORD_COMMAND, LK_RECORD_REPLY, LK_RECORD_REPLY};
     for (guint i = 0; i < c->events->len; i++)
         assert_int_equal(event_at(c, i)->record->type, types[i]);
-    assert_int_equal(event_at(c, 6)->thread, 1);
-    assert_int_equal(event_at(c, 7)->thread, 0);
+    assert_int_equal(event_at(c, 3)->thread, 1);
+    assert_int_equal(event_at(c, 4)->thread, 0);
     size_t bytes;
-    const char *text = event_text(event_at(c, 5)->record, &bytes);
+    const char *text = event_text(event_at(c, 2)->record, &bytes);
     assert_int_equal(bytes, strlen(PATH));
     assert_memory_equal(text, PATH, bytes);
     text = event_text(event_at(c, 0)->record, &bytes);
@@ -148,26 +148,26 @@ static void many_threads_are_merged_stably(void **state)
     (void)state;
     struct builder *b = builder_new();
     const unsigned threads = 5, each = 5000;
-    uint64_t last[8] = {0}, address[8] = {0};
+    uint64_t last[8] = {0}, sequence[8] = {0};
     for (unsigned t = 0; t < threads; t++) {
         builder_thread(b, t);
         for (unsigned i = 0; i < each; i++) {
-            struct lk_record_alloc *record = builder_record(b, LK_RECORD_ALLOC, sizeof(*record),
+            struct lk_record_reply *record = builder_record(b, LK_RECORD_REPLY, sizeof(*record),
                                                             (uint64_t)(i / 3) * (t + 1) * 1000u);
-            record->address = i;
+            record->sequence = i;
         }
     }
     struct capture *c = open_built(b);
     assert_int_equal(c->events->len, threads * each);
     for (guint i = 0; i < c->events->len; i++) {
         const struct event *event = event_at(c, i);
-        const struct lk_record_alloc *record = (const void *)event->record;
+        const struct lk_record_reply *record = (const void *)event->record;
         if (i > 0) {
             assert_true(event_at(c, i - 1)->time_ns <= event->time_ns);
             if (event_at(c, i - 1)->time_ns == event->time_ns)
                 assert_true(event_at(c, i - 1)->thread <= event->thread);
         }
-        assert_int_equal(record->address, address[event->thread]++);
+        assert_int_equal(record->sequence, sequence[event->thread]++);
         assert_true(last[event->thread] <= event->time_ns);
         last[event->thread] = event->time_ns;
     }
@@ -198,7 +198,7 @@ static void overwritten_segments_are_known(void **state)
     (void)state;
     struct builder *b = builder_new();
     for (unsigned i = 0; i < 4000; i++)
-        builder_record(b, LK_RECORD_ALLOC, sizeof(struct lk_record_alloc), i * BUILDER_MS);
+        builder_record(b, LK_RECORD_REPLY, sizeof(struct lk_record_reply), i * BUILDER_MS);
     builder_header(b)->overwritten_count = 77;
     size_t size;
     uint8_t *bytes = builder_bytes(b, &size);
@@ -370,8 +370,9 @@ static void damage_is_left_out_and_the_rest_kept(void **state)
         struct lk_record *record = (void *)(head + 1);
         if (head->kind == LK_EXTENT_SEGMENT && head->sequence == 0) {
             record = (void *)((uint8_t *)record + record->bytes); /* CONNECT */
-            record = (void *)((uint8_t *)record + record->bytes); /* the first ALLOC */
-            ((struct lk_record_alloc *)(void *)record)->site = 12345;
+            record = (void *)((uint8_t *)record + record->bytes); /* INPUT */
+            record = (void *)((uint8_t *)record + record->bytes); /* COMMAND */
+            ((struct lk_record_command *)(void *)record)->site = 12345;
             record = (void *)((uint8_t *)record + record->bytes);
             record->bytes = 3;
         }
@@ -379,8 +380,8 @@ static void damage_is_left_out_and_the_rest_kept(void **state)
     struct capture *c = open_bytes(bytes, size);
     g_free(bytes);
     assert_int_equal(c->damage, 1);
-    assert_int_equal(c->events->len, 4); /* CONNECT, ALLOC; and the other thread's two */
-    assert_int_equal(((const struct lk_record_alloc *)(const void *)event_at(c, 1)->record)->site,
+    assert_int_equal(c->events->len, 5); /* CONNECT, INPUT, COMMAND; the other thread's two */
+    assert_int_equal(((const struct lk_record_command *)(const void *)event_at(c, 2)->record)->site,
                      0);
     assert_int_equal(c->sites->len, 2);
     capture_free(c);

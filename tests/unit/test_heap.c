@@ -64,7 +64,7 @@ static void exact_captures_give_exact_numbers(void **state)
     builder_alloc(b, 200 * BUILDER_MS, 0x90000, 5000, large, 0);
     for (unsigned i = 0; i < 60; i++)
         builder_release(b, (300 + i) * BUILDER_MS, 0x10000 + i * 64);
-    builder_site_at(b, small)->totals[1].temporary_count_q16 = 7 << 16;
+    builder_counts_at(b, small, 0)->temporary_count_q16 = 7 << 16;
     builder_live(b, LK_LIVE_REPLY, 0x7777, 4096, BUILDER_MS, small, 0); /* not heap memory */
     struct report *report = model_of(&b, 1);
     const struct heap_report *heap = &report->heap;

@@ -34,6 +34,7 @@ struct builder *builder_new(void)
     b->sketches = g_ptr_array_new_with_free_func(g_free);
     b->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
     b->live = g_array_new(FALSE, TRUE, sizeof(struct lk_live));
+    b->blocks = g_array_new(FALSE, TRUE, sizeof(struct lk_live));
     b->live_by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     for (size_t lane = 0; lane < LK_SHARED_LANES; lane++)
         b->counts[lane] = g_array_new(FALSE, TRUE, sizeof(struct lk_counts));
@@ -64,6 +65,7 @@ void builder_free(struct builder *b)
     g_ptr_array_free(b->sketches, TRUE);
     g_array_free(b->verbs, TRUE);
     g_array_free(b->live, TRUE);
+    g_array_free(b->blocks, TRUE);
     g_hash_table_destroy(b->live_by_key);
     g_array_free(b->segments, TRUE);
     g_hash_table_destroy(b->open);
@@ -212,6 +214,15 @@ void builder_live(struct builder *b, enum lk_live_kind kind, uint64_t address, u
     touch(b, time_ns);
 }
 
+void builder_block(struct builder *b, uint64_t address, uint64_t size, uint64_t time_ns,
+                   uint32_t site, uint32_t tag)
+{
+    struct lk_live entry = {
+        .key = address, .size = size, .time_ns = time_ns, .site = site, .tag = tag};
+    g_array_append_val(b->blocks, entry);
+    touch(b, time_ns);
+}
+
 /* ---- Records ---- */
 
 void builder_thread(struct builder *b, uint32_t thread)
@@ -229,12 +240,13 @@ static struct segment *new_segment(struct builder *b, GHashTable *open, enum lk_
 {
     struct segment *full = open_segment(b, open);
     uint64_t *sequence = kind == LK_EXTENT_SEGMENT ? &b->sequence : &b->heap_sequence;
-    struct segment fresh = {.head = {.kind = kind,
-                                     .granules = 1,
-                                     .sequence = (*sequence)++,
-                                     .state = LK_SEGMENT_OPEN,
-                                     .thread = b->thread},
-                            .room = g_malloc0(LK_SEGMENT_ROOM)};
+    struct segment fresh = {
+        .head = {.kind = kind,
+                 .granules = 1,
+                 .sequence = (*sequence)++,
+                 .state = kind == LK_EXTENT_SEGMENT ? LK_SEGMENT_OPEN : LK_SEGMENT_PARKED,
+                 .thread = b->thread},
+        .room = g_malloc0(LK_SEGMENT_ROOM)};
     if (full != NULL)
         full->head.state = LK_SEGMENT_SEALED;
     g_array_append_val(b->segments, fresh);
@@ -283,27 +295,37 @@ static void put_heap(struct segment *segment, uint64_t event, uint64_t place)
 
 /* Each event has a mark of its own before it: its time is exact. */
 void builder_heap_event(struct builder *b, enum lk_heap_event_type type, uint64_t time_ns,
-                        uint64_t address, uint64_t size, uint32_t site)
+                        uint64_t address, uint64_t size, uint32_t site, uint32_t tag)
 {
     struct segment *segment = open_segment(b, b->open_heap);
     if (segment == NULL ||
         segment->head.committed + 2 * sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM)
         segment = new_segment(b, b->open_heap, LK_EXTENT_HEAP_SEGMENT);
     put_heap(segment, LK_HEAP_MARK | (uint64_t)b->thread << 3, time_ns);
-    put_heap(segment, (uint64_t)type | size << 3 | (uint64_t)site << (LK_HEAP_SIZE_BITS + 3),
-             address / 8 << LK_HEAP_TIME_BITS);
+    put_heap(segment,
+             (uint64_t)type | size << 3 | (uint64_t)site << (LK_HEAP_SIZE_BITS + 3) |
+                 (uint64_t)LK_TAG_TEMPLATE(tag) << 54,
+             (uint64_t)LK_TAG_OUTCOME(tag) << LK_HEAP_TIME_BITS | address / 8
+                                                                      << (LK_HEAP_TIME_BITS + 3));
     segment->head.records++;
     touch(b, time_ns);
 }
 
-static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t segments,
-                      uint64_t *overwritten)
+/* Their oldest segments, as many as hold no more than that share of the records. */
+static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t *overwritten)
 {
-    uint64_t lost = (uint64_t)(share * (double)segments);
+    uint64_t records = 0, lost = 0;
     for (guint i = 0; i < b->segments->len; i++) {
+        const struct segment *segment = &g_array_index(b->segments, struct segment, i);
+        records += segment->head.kind == kind ? segment->head.records : 0;
+    }
+    for (guint i = 0; i < b->segments->len; i++) { /* in the order of opening */
         struct segment *segment = &g_array_index(b->segments, struct segment, i);
-        if (segment->head.kind != kind || segment->head.sequence >= lost)
+        if (segment->head.kind != kind)
             continue;
+        lost += segment->head.records;
+        if ((double)lost > share * (double)records)
+            return;
         *overwritten += segment->head.records;
         segment->head.kind = 0; /* the granule looks as if it had never been filled */
     }
@@ -311,9 +333,8 @@ static void lose_kind(struct builder *b, double share, uint32_t kind, uint64_t s
 
 void builder_lose(struct builder *b, double share)
 {
-    lose_kind(b, share, LK_EXTENT_SEGMENT, b->sequence, &b->header.overwritten_count);
-    lose_kind(b, share, LK_EXTENT_HEAP_SEGMENT, b->heap_sequence,
-              &b->header.overwritten_heap_count);
+    lose_kind(b, share, LK_EXTENT_SEGMENT, &b->header.overwritten_count);
+    lose_kind(b, share, LK_EXTENT_HEAP_SEGMENT, &b->header.overwritten_heap_count);
 }
 
 /* The chance with which an allocation of that size was sampled. */
@@ -345,7 +366,7 @@ void builder_alloc(struct builder *b, uint64_t time_ns, uint64_t address, uint64
     double chance = sampling_chance(b, size);
     struct change change = {time_ns, site, llround((double)size / chance)};
     g_array_append_val(b->changes, change);
-    builder_heap_event(b, LK_HEAP_ALLOC, time_ns, address, size, site);
+    builder_heap_event(b, LK_HEAP_ALLOC, time_ns, address, size, site, tag);
     builder_live(b, LK_LIVE_HEAP, address, size, time_ns, site, tag);
     count_alloc(builder_counts_at(b, site, b->thread % LK_SHARED_LANES), (double)size, chance);
     b->header.live_bytes += llround((double)size / chance);
@@ -366,7 +387,7 @@ bool builder_release(struct builder *b, uint64_t time_ns, uint64_t address)
     double chance = sampling_chance(b, entry.size);
     struct change change = {time_ns, entry.site, -llround((double)entry.size / chance)};
     g_array_append_val(b->changes, change);
-    builder_heap_event(b, LK_HEAP_FREE, time_ns, address, entry.size, entry.site);
+    builder_heap_event(b, LK_HEAP_FREE, time_ns, address, entry.size, entry.site, entry.tag);
     count_free(builder_counts_at(b, entry.site, b->thread % LK_SHARED_LANES), (double)entry.size,
                chance);
     b->header.live_bytes -= llround((double)entry.size / chance);

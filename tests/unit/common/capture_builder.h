@@ -66,6 +66,10 @@ struct lk_bucket *builder_bucket(struct builder *builder, unsigned level, unsign
 void builder_live(struct builder *builder, enum lk_live_kind kind, uint64_t address, uint64_t size,
                   uint64_t time_ns, uint32_t site, uint32_t tag);
 
+/* The same among the blocks that every-allocation mode keeps by address. */
+void builder_block(struct builder *builder, uint64_t address, uint64_t size, uint64_t time_ns,
+                   uint32_t site, uint32_t tag);
+
 /* Records from now on are of this thread; each thread fills segments of its own. Times must not
  * fall in a thread. */
 void builder_thread(struct builder *builder, uint32_t thread);
@@ -73,13 +77,13 @@ void builder_thread(struct builder *builder, uint32_t thread);
  * next one. */
 void *builder_record(struct builder *builder, uint16_t type, size_t bytes, uint64_t time_ns);
 
-/* The ring wraps: that share of its segments of either kind, the oldest, is overwritten. To be called
- * last. */
+/* The ring wraps: that share of its segments of either kind, the oldest, is overwritten. To be
+ * called last. */
 void builder_lose(struct builder *builder, double share);
 
 /* A heap event alone. */
 void builder_heap_event(struct builder *builder, enum lk_heap_event_type type, uint64_t time_ns,
-                        uint64_t address, uint64_t size, uint32_t site);
+                        uint64_t address, uint64_t size, uint32_t site, uint32_t tag);
 
 /* An allocation: the event, the site's counts (estimates by the header's sample_bytes), its history
  * and part in the peak, the live entry. Its free: all of it back; false when nothing is live at the

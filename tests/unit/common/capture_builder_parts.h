@@ -33,6 +33,7 @@ struct builder {
     GArray *verbs;
     GArray *live;            /* struct lk_live */
     GHashTable *live_by_key; /* key -> index + 1 */
+    GArray *blocks;          /* struct lk_live, of what is kept by address */
     struct lk_bucket *timeline[LK_TIMELINE_LEVELS];
     GArray *counts[LK_SHARED_LANES]; /* struct lk_counts, by site */
     GArray *changes;                 /* struct change */

@@ -91,6 +91,36 @@ static void append_live(const struct builder *b, GByteArray *image)
     }
 }
 
+/* Pages in the order in which their first blocks came, as many to an extent as fit. */
+static void append_blocks(const struct builder *b, GByteArray *image)
+{
+    uint64_t *memory = NULL;
+    size_t offset = 0, pages = LK_BLOCK_PAGES;
+    GHashTable *page_of = g_hash_table_new(NULL, NULL); /* memory -> offset of its page */
+    for (guint i = 0; i < b->blocks->len; i++) {
+        const struct lk_live *entry = &g_array_index(b->blocks, struct lk_live, i);
+        gpointer page = GSIZE_TO_POINTER(entry->key & ~(uint64_t)4095);
+        size_t at = GPOINTER_TO_SIZE(g_hash_table_lookup(page_of, page));
+        if (at == 0 && pages == LK_BLOCK_PAGES) {
+            struct lk_extent head = {.kind = LK_EXTENT_BLOCKS, .items = LK_BLOCK_PAGES};
+            offset = append_extent(image, head, LK_SEGMENT_ROOM);
+            pages = 0;
+        }
+        if (at == 0) {
+            memory = (uint64_t *)(void *)(image->data + offset + sizeof(struct lk_extent));
+            memory[pages] = GPOINTER_TO_SIZE(page);
+            at = offset + 4096 * ++pages;
+            g_hash_table_insert(page_of, page, GSIZE_TO_POINTER(at));
+        }
+        struct lk_block *block =
+            (struct lk_block *)(void *)(image->data + at) + (entry->key / 16) % LK_BLOCKS_PER_PAGE;
+        block->block =
+            entry->size | (uint64_t)entry->site << LK_BLOCK_SIZE_BITS | (uint64_t)1 << 62;
+        block->past = entry->tag | entry->time_ns / LK_BLOCK_TIME_UNIT_NS << 16;
+    }
+    g_hash_table_destroy(page_of);
+}
+
 static void append_rest(const struct builder *b, GByteArray *image)
 {
     for (unsigned level = 0; level < LK_TIMELINE_LEVELS; level++) {
@@ -210,6 +240,7 @@ uint8_t *builder_bytes(struct builder *b, size_t *bytes)
     append_table(image, LK_EXTENT_VERBS, b->verbs);
     append_modules(b, image);
     append_live(b, image);
+    append_blocks(b, image);
     append_histories(b, image, peaks);
     append_counts(b, image, peaks);
     append_rest(b, image);

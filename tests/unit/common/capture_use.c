@@ -3,9 +3,36 @@
 
 #include <string.h>
 
+struct heap_use {
+    const struct capture *capture;
+    uint64_t sum;
+};
+
+static void use_heap_event(const struct heap_event *event, void *context)
+{
+    struct heap_use *use = context;
+    g_assert(event->type > LK_HEAP_MARK && event->type <= LK_HEAP_REALLOC_ALLOC);
+    use->sum += g_array_index(use->capture->sites, struct capture_site, event->site).depth;
+    use->sum += event->time_ns + event->address + event->size + event->thread;
+}
+
+static uint64_t use_heap(const struct capture *capture)
+{
+    struct heap_use use = {.capture = capture};
+    capture_each_heap_event(capture, 0, UINT64_MAX, use_heap_event, &use);
+    for (guint i = 0; i < capture->sites->len; i++) {
+        const struct capture_site *site = &g_array_index(capture->sites, struct capture_site, i);
+        for (uint32_t k = 0; site->history != NULL && k < capture->history_windows; k++)
+            use.sum += (uint64_t)site->history[k];
+        g_assert(site->totals.allocated_variance >= 0);
+    }
+    g_assert(capture->history_windows >= 1 && capture->history_windows <= LK_HISTORY_WINDOWS);
+    return use.sum;
+}
+
 uint64_t capture_use(const struct capture *capture)
 {
-    uint64_t sum = 0;
+    uint64_t sum = use_heap(capture);
     for (guint i = 0; i < capture->events->len; i++) {
         size_t bytes;
         const struct event *event = &g_array_index(capture->events, struct event, i);
