@@ -108,10 +108,13 @@ struct verdict judge_history(const struct capture *capture, uint32_t id,
     /* What one step is: a survivor, or the block that grows again and again. */
     double step = MAX(survivors->bytes / survivors->count, (double)capture->header.sample_bytes);
     double steps = survivors->count >= leak_limits.heap_least ? growth / step : floors.rises;
+    /* What turns over leaves another sample of itself live: that differs by chance. */
+    double turned = MIN(2 * survivors->count, (double)site->totals.sample_frees);
     double levelled = binomial_tail(steps, MIN(late, growth) / growth * steps,
                                     leak_limits.levelled_share);
     if (!(slope > 0) || growth < leak_limits.history_growth * (double)capture->header.sample_bytes ||
         steps < leak_limits.heap_least ||
+        steps < leak_limits.balance_z * sqrt(steps + turned) ||
         growth < leak_limits.scatter_ratio * scatter_of(&floors, slope) ||
         late < leak_limits.late_growth_ratio * growth ||
         latest < leak_limits.last_growth_ratio * growth || levelled > leak_limits.chance ||

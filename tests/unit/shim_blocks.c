@@ -61,7 +61,7 @@ static void enter_or_free(uint64_t place)
         return;
     }
     assert_true(!entry || !entry->block);
-    model[place] = (struct expected){.size = played_random() & ((1ull << LK_BLOCK_SIZE_BITS) - 1),
+    model[place] = (struct expected){.size = played_random() % LK_BLOCK_LARGE,
                                      .site = played_random() % (1u << LK_BLOCK_SITE_BITS),
                                      .tag = played_random() & 0xffff,
                                      .time_ns = played_random() << 4};
@@ -113,8 +113,8 @@ static void what_has_no_entry_is_told(void **state)
     (void)state;
     const uint64_t at = 0x550000001230;
     assert_true(
-        lk_block_fits(at, (1ull << LK_BLOCK_SIZE_BITS) - 1, (1u << LK_BLOCK_SITE_BITS) - 1));
-    assert_false(lk_block_fits(at, 1ull << LK_BLOCK_SIZE_BITS, 1));
+        lk_block_fits(at, LK_BLOCK_LARGE - 1, (1u << LK_BLOCK_SITE_BITS) - 1));
+    assert_false(lk_block_fits(at, LK_BLOCK_LARGE, 1));
     assert_false(lk_block_fits(at, 1, 1u << LK_BLOCK_SITE_BITS));
     assert_false(lk_block_fits(1ull << LK_BLOCK_ADDRESS_BITS, 1, 1));
     assert_false(lk_block_fits(UINT64_MAX - 15, 1, 1));

@@ -40,7 +40,7 @@ void lk_drop(enum lk_drop why)
     __atomic_fetch_add(&dropped, 1, __ATOMIC_RELAXED);
 }
 
-void *lk_sys_once_wiped(void **place, size_t bytes)
+void *lk_sys_make_wiped(void **place, size_t bytes)
 {
     if (!*place)
         *place = calloc(1, bytes);

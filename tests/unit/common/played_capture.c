@@ -133,7 +133,7 @@ void *lk_sys_memory(size_t bytes)
     return calloc(1, bytes);
 }
 
-void *lk_sys_once_wiped(void **place, size_t bytes)
+void *lk_sys_make_wiped(void **place, size_t bytes)
 {
     pthread_mutex_lock(&lock);
     void *made = __atomic_load_n(place, __ATOMIC_ACQUIRE);
