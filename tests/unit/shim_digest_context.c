@@ -54,7 +54,7 @@ void lk_input_remember(enum lk_digest_algorithm algorithm, const void *digest, s
                        size_t text_bytes)
 {
     (void)algorithm;
-    assert_int_equal(lk_self.depth, 1);
+    assert_int_equal(lk_self.depth, LK_RECORDING);
     remembered.fingerprint = fingerprint;
     remembered.input_bytes = input_bytes;
     remembered.text_bytes = text_bytes;
