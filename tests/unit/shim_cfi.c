@@ -81,7 +81,8 @@ static void compare_step(const void *header, uint64_t ip)
     seen.kinds[rule.kind]++;
     if (rule.kind == LK_RULE_UNKNOWN || rule.kind == LK_RULE_SIGNAL)
         return;
-    context.uc_mcontext.gregs[REG_RIP] = (greg_t)(ip + 1); /* as if a call returned there */
+    uint64_t returned = ip + 1; /* as if a call returned there */
+    context.uc_mcontext.gregs[REG_RIP] = (greg_t)returned;
     context.uc_mcontext.gregs[REG_RSP] = (greg_t)frame.sp;
     context.uc_mcontext.gregs[REG_RBP] = (greg_t)frame.bp;
     assert_int_equal(unwinder.init(cursor, &context), 0);
