@@ -6,6 +6,7 @@
 #ifndef LK_CLOCK_H
 #define LK_CLOCK_H
 
+#include "capture/layout.h"
 #include "thread.h"
 
 void lk_clock_init(void);

@@ -135,7 +135,11 @@ int daemon(int nochdir, int noclose)
 
 int dlclose(void *handle)
 {
-    lk_rules_forget(); /* what it unloads must not be believed while its destructors run, */
+    if (lk_enter_existing()) { /* what it unloads may have come since the last look, */
+        lk_modules_scan();
+        lk_leave();
+    }
+    lk_rules_forget(); /* and must not be believed while its destructors run, */
     int status = LK_REAL(dlclose)(handle);
     lk_rules_forget(); /* nor afterwards */
     if (status == 0 && lk_enter_existing()) {

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,11 +16,6 @@
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
-#endif
-
-#ifndef PR_SET_VMA
-#define PR_SET_VMA           0x53564d41
-#define PR_SET_VMA_ANON_NAME 0
 #endif
 
 #define WIPED_REGIONS 64u
@@ -57,8 +51,6 @@ void *lk_sys_memory(size_t bytes)
     int kept = errno;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start != MAP_FAILED) /* who looks at the process's memory can leave ours out */
-        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, bytes, "leakey");
     errno = kept;
     return start == MAP_FAILED ? NULL : start;
 }

@@ -37,8 +37,10 @@ struct survivors *survivors_of(const struct capture *capture, const struct stead
             (double)entry->size / sample_chance(entry->size, capture->header.sample_bytes);
         site->count++;
         site->bytes += bytes;
-        if (entry->time_ns < steady->middle_ns)
+        if (entry->time_ns < steady->middle_ns) {
+            site->early_count++;
             site->early_bytes += bytes;
+        }
     }
     return all;
 }
@@ -109,7 +111,8 @@ struct verdict judge_history(const struct capture *capture, uint32_t id,
     double step = MAX(survivors->bytes / survivors->count, (double)capture->header.sample_bytes);
     double steps = survivors->count >= leak_limits.heap_least ? growth / step : floors.rises;
     /* What turns over leaves another sample of itself live: that differs by chance. */
-    double turned = MIN(2 * survivors->count, (double)site->totals.sample_frees);
+    double late_count = survivors->count - survivors->early_count;
+    double turned = MIN(2 * late_count, (double)site->totals.sample_frees);
     double levelled = binomial_tail(steps, MIN(late, growth) / growth * steps,
                                     leak_limits.levelled_share);
     if (!(slope > 0) || growth < leak_limits.history_growth * (double)capture->header.sample_bytes ||

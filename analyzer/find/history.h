@@ -16,8 +16,8 @@ struct verdict {
 
 /* What the live table says of one site. */
 struct survivors {
-    double count, bytes;  /* samples; estimate */
-    double early_bytes;   /* of these, born before the middle of the steady state */
+    double count, bytes;             /* samples; estimate */
+    double early_count, early_bytes; /* of these, born before the middle of the steady state */
 };
 
 /* The steady state of a capture: its run without the warm-up, in windows of the histories. */

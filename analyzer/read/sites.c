@@ -143,9 +143,9 @@ static void read_block_page(struct capture *capture, uint64_t memory, const stru
         struct lk_live entry = {
             .key = memory + 16 * (uint64_t)i,
             .size = block & ((1ull << LK_BLOCK_SIZE_BITS) - 1),
-            .time_ns = (blocks[i].past >> 16) * LK_BLOCK_TIME_UNIT_NS,
+            .time_ns = LK_BLOCK_TIME_NS(blocks[i].past),
             .site = (uint32_t)(block >> LK_BLOCK_SIZE_BITS) & ((1u << LK_BLOCK_SITE_BITS) - 1),
-            .tag = (uint32_t)blocks[i].past & 0xffff};
+            .tag = LK_BLOCK_TAG(blocks[i].past)};
         g_array_append_val(capture->live, entry);
     }
 }
@@ -155,12 +155,12 @@ void read_blocks(struct capture *capture, const uint8_t *data, size_t room)
     const uint64_t *memory = (const void *)data;
     const uint8_t *granule = data - sizeof(struct lk_extent);
     for (size_t i = 0; i < LK_BLOCK_PAGES; i++) {
-        size_t page = 4096 * (i + 1);
-        if (page + 4096 - sizeof(struct lk_extent) > room)
+        size_t page = LK_BLOCK_PAGE * (i + 1);
+        if (page + LK_BLOCK_PAGE - sizeof(struct lk_extent) > room)
             return;
         if (memory[i] == 0)
             continue;
-        if (memory[i] % 4096 != 0 || memory[i] >> 48 != 0) {
+        if (memory[i] % LK_BLOCK_PAGE != 0 || memory[i] >> 48 != 0) {
             capture_damage(capture, "a page of live blocks");
             continue;
         }

@@ -293,7 +293,9 @@ void lk_traffic_connected(const struct lk_traffic *traffic, bool is_new)
             lk_connection_announce(connection, traffic->library->layout, traffic->context, time_ns);
         lk_connection_let_go(connection);
     }
-    if (is_new && traffic->recording)
+    if (!is_new)
+        lk_context_reconnected(traffic->library->layout, traffic->context);
+    else if (traffic->recording)
         lk_context_given(traffic->library->layout, traffic->context, time_ns);
 }
 

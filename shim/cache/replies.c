@@ -33,10 +33,21 @@ void lk_reply_freed(const void *reply)
         count_live(entry.tag, (uint64_t)-1);
 }
 
+/* A connect that fails gives a context too, with err set, and that has to be freed as well. */
+static uint32_t connect_tag(const struct lk_layout *layout, const void *context)
+{
+    return LK_TAG(lk_field_int(context, layout->error) ? LK_OUTCOME_ERROR : LK_OUTCOME_OTHER, 0);
+}
+
 void lk_context_given(const struct lk_layout *layout, const void *context, uint64_t time_ns)
 {
     lk_live_insert(LK_LIVE_CONTEXT, (uintptr_t)context, layout->context_bytes, time_ns,
-                   lk_site_here(), lk_self.tag, NULL);
+                   lk_site_here(), connect_tag(layout, context), NULL);
+}
+
+void lk_context_reconnected(const struct lk_layout *layout, const void *context)
+{
+    lk_live_retag(LK_LIVE_CONTEXT, (uintptr_t)context, connect_tag(layout, context));
 }
 
 void lk_context_freed(const void *context)

@@ -169,12 +169,13 @@ enum lk_outcome {
     LK_OUTCOME_PENDING = 6, /* reply not seen yet */
 };
 
-/* A tag ties an allocation or a reply to the thread's latest cache command: outcome << 13 |
- * template id. */
-#define LK_TAG_TEMPLATES 8192u
+/* A tag ties an allocation or a reply to the thread's latest cache command: outcome << 10 |
+ * template id. A context's says what its connecting came to: ERROR or OTHER, of no template. */
+#define LK_TAG_BITS      13u
+#define LK_TAG_TEMPLATES 1024u
 #define LK_TAG(outcome, template_id) \
-    ((uint32_t)(outcome) << 13 | ((uint32_t)(template_id) & (LK_TAG_TEMPLATES - 1)))
-#define LK_TAG_OUTCOME(tag)  ((tag) >> 13)
+    ((uint32_t)(outcome) << 10 | ((uint32_t)(template_id) & (LK_TAG_TEMPLATES - 1)))
+#define LK_TAG_OUTCOME(tag)  ((tag) >> 10)
 #define LK_TAG_TEMPLATE(tag) ((tag) & (LK_TAG_TEMPLATES - 1))
 
 struct lk_live {
@@ -186,22 +187,27 @@ struct lk_live {
 };
 static_assert(sizeof(struct lk_live) == 32, "layout");
 
-/* Every-allocation mode keeps its live heap blocks by address instead: a page of 256 entries for
- * each 4 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin
- * at a multiple of 16, or is of 4 KiB or more, is in a LIVE extent.) In a BLOCKS extent
- * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the
- * pages themselves lie at its multiples of 4 KiB, from 4096 on. */
-#define LK_BLOCK_PAGES        15u
-#define LK_BLOCKS_PER_PAGE    256u
+/* Every-allocation mode keeps its live heap blocks by address instead: a page of 64 entries for each
+ * 1 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin at a
+ * multiple of 16, or is of 4 KiB or more, is in a LIVE extent.) In a BLOCKS extent
+ * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the pages
+ * themselves, of LK_BLOCK_PAGE bytes, lie at its multiples of that, from the first on. */
+#define LK_BLOCK_PAGE         1024u
+#define LK_BLOCK_PAGES        63u
+#define LK_BLOCKS_PER_PAGE    64u
 #define LK_BLOCK_SIZE_BITS    40u
 #define LK_BLOCK_SITE_BITS    22u
-#define LK_BLOCK_TIME_UNIT_NS 64u
+#define LK_BLOCK_LANE_BITS    6u
+#define LK_BLOCK_TIME_UNIT_NS 128u
 struct lk_block {
     uint64_t block; /* 0: none. size | site << 40 | 1 << 62; written last, cleared first */
-    uint64_t past;  /* tag | time in LK_BLOCK_TIME_UNIT_NS << 16 */
+    uint64_t past;  /* tag | lane << 13 | time in LK_BLOCK_TIME_UNIT_NS << 19 */
 };
+#define LK_BLOCK_TAG(past)     ((uint32_t)(past) & ((1u << LK_TAG_BITS) - 1))
+#define LK_BLOCK_LANE(past)    ((uint32_t)(past) >> LK_TAG_BITS & ((1u << LK_BLOCK_LANE_BITS) - 1))
+#define LK_BLOCK_TIME_NS(past) (((past) >> (LK_TAG_BITS + LK_BLOCK_LANE_BITS)) * LK_BLOCK_TIME_UNIT_NS)
 static_assert(sizeof(struct lk_block) == 16, "layout");
-static_assert(4096 * (LK_BLOCK_PAGES + 1) == LK_GRANULE, "the pages fill the extent");
+static_assert(LK_BLOCK_PAGE * (LK_BLOCK_PAGES + 1) == LK_GRANULE, "the pages fill the extent");
 
 enum lk_site_flag { LK_SITE_CUT = 1u << 0 }; /* the stack was deeper than what was kept */
 

@@ -3,8 +3,7 @@
 
 #include "sys.h"
 
-#define REGIONS          (1u << (LK_BLOCK_ADDRESS_BITS - LK_BLOCK_REGION_BITS))
-#define PAGES_PER_REGION (1u << (LK_BLOCK_REGION_BITS - 12))
+#define REGIONS (1u << (LK_BLOCK_ADDRESS_BITS - LK_BLOCK_REGION_BITS))
 
 uint32_t **lk_block_regions;
 static struct filling {
@@ -23,7 +22,7 @@ static uint32_t new_page(uint64_t memory)
         uint64_t number = __atomic_fetch_add(&extent->items, 1, __ATOMIC_RELAXED);
         if (number < LK_BLOCK_PAGES) {
             __atomic_store_n((uint64_t *)(extent + 1) + number, memory, __ATOMIC_RELEASE);
-            return (uint32_t)(lk_capture_offset(extent) / 4096 + 1 + number);
+            return (uint32_t)(lk_capture_offset(extent) / LK_BLOCK_PAGE + 1 + number);
         }
         __atomic_compare_exchange_n(&now->extent, &extent, NULL, false, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED);
@@ -39,13 +38,13 @@ struct lk_block *lk_block_make(uint64_t address)
     uint32_t **regions =
         lk_sys_once_wiped((void **)&lk_block_regions, REGIONS * sizeof *lk_block_regions);
     uint32_t *pages = regions ? lk_sys_once_wiped((void **)&regions[address >> LK_BLOCK_REGION_BITS],
-                                                  PAGES_PER_REGION * sizeof *pages)
+                                                  LK_BLOCK_PAGES_PER_REGION * sizeof *pages)
                               : NULL;
-    uint32_t none = 0, page = pages ? new_page(address & ~(uint64_t)4095) : 0;
+    uint32_t none = 0, page = pages ? new_page(address - address % LK_BLOCK_PAGE) : 0;
     if (!page)
         return NULL;
     /* if another thread was faster, this page stays empty */
-    __atomic_compare_exchange_n(&pages[(address >> 12) % PAGES_PER_REGION], &none, page, false,
+    __atomic_compare_exchange_n(&pages[address / LK_BLOCK_PAGE % LK_BLOCK_PAGES_PER_REGION], &none, page, false,
                                 __ATOMIC_RELEASE, __ATOMIC_RELAXED);
     return lk_block_find(address);
 }

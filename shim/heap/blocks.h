@@ -12,6 +12,7 @@
 
 #define LK_BLOCK_ADDRESS_BITS 47u
 #define LK_BLOCK_REGION_BITS  30u   /* a region's pages are found through one table */
+#define LK_BLOCK_PAGES_PER_REGION ((1u << LK_BLOCK_REGION_BITS) / LK_BLOCK_PAGE)
 #define LK_BLOCK_LARGE        4096u /* such a block is hashed: it would have a page for itself */
 
 extern uint32_t **lk_block_regions __attribute__((visibility("hidden"))); /* NULL at first */
@@ -33,20 +34,22 @@ static inline struct lk_block *lk_block_find(uint64_t address)
     pages = __atomic_load_n(&lk_block_regions[address >> LK_BLOCK_REGION_BITS], __ATOMIC_ACQUIRE);
     if (!pages)
         return NULL;
-    page = __atomic_load_n(&pages[(address >> 12) & ((1u << (LK_BLOCK_REGION_BITS - 12)) - 1)],
+    page = __atomic_load_n(&pages[address / LK_BLOCK_PAGE % LK_BLOCK_PAGES_PER_REGION],
                            __ATOMIC_ACQUIRE);
     if (!page)
         return NULL;
-    return (struct lk_block *)(lk_state->base + (uint64_t)page * 4096) + ((address >> 4) & 255);
+    return (struct lk_block *)(lk_state->base + (uint64_t)page * LK_BLOCK_PAGE) +
+           address / 16 % LK_BLOCKS_PER_PAGE;
 }
 
 /* The same, made if there is none; NULL: no space. */
 struct lk_block *lk_block_make(uint64_t address);
 
 static inline void lk_block_enter(struct lk_block *block, uint64_t size, uint32_t site,
-                                  uint32_t tag, uint64_t time_ns)
+                                  uint32_t tag, uint32_t lane, uint64_t time_ns)
 {
-    block->past = tag | time_ns / LK_BLOCK_TIME_UNIT_NS << 16;
+    block->past = tag | (uint64_t)lane << LK_TAG_BITS |
+                  time_ns / LK_BLOCK_TIME_UNIT_NS << (LK_TAG_BITS + LK_BLOCK_LANE_BITS);
     __atomic_store_n(&block->block,
                      size | (uint64_t)site << LK_BLOCK_SIZE_BITS | (uint64_t)1 << 62,
                      __ATOMIC_RELEASE);

@@ -59,7 +59,7 @@ static inline bool enter_block(struct lk_thread *t, struct lk_block *block, uint
     }
     if (__builtin_expect(block->block, 0))
         free_stale(t, address, block->block, now);
-    lk_block_enter(block, size, site, t->tag, born);
+    lk_block_enter(block, size, site, t->tag, t->lane, born);
     return true;
 }
 
@@ -92,10 +92,11 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
 }
 
 /* The block is what this thread allocated last. */
-static inline bool is_latest(const struct lk_thread *t, uint64_t address, uint64_t born_ns)
+static inline bool is_latest(const struct lk_thread *t, uint64_t address, uint64_t past)
 {
-    return t->last_allocated == ~address &&
-           t->last_born_ns / LK_BLOCK_TIME_UNIT_NS == born_ns / LK_BLOCK_TIME_UNIT_NS;
+    return t->last_allocated == ~address && LK_BLOCK_LANE(past) == t->lane &&
+           t->last_born_ns / LK_BLOCK_TIME_UNIT_NS ==
+               LK_BLOCK_TIME_NS(past) / LK_BLOCK_TIME_UNIT_NS;
 }
 
 static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const void *pointer)
@@ -104,7 +105,7 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
-    count_free(t, entry.size, entry.site, is_latest(t, address, entry.time_ns), now);
+    count_free(t, entry.size, entry.site, t->last_allocated == ~address && t->last_born_ns == entry.time_ns, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, entry.tag, now);
 }
 
@@ -119,10 +120,10 @@ void lk_every_free(const void *pointer)
         return;
     }
     uint64_t size = lk_block_size(block);
-    uint64_t born = (entry->past >> 16) * LK_BLOCK_TIME_UNIT_NS, now = lk_clock_lately(born);
-    uint32_t site = lk_block_site(block), tag = entry->past & 0xffff;
+    uint64_t past = entry->past, now = lk_clock_lately(LK_BLOCK_TIME_NS(past));
+    uint32_t site = lk_block_site(block), tag = LK_BLOCK_TAG(past);
     __atomic_store_n(&entry->block, 0, __ATOMIC_RELEASE);
-    count_free(t, size, site, is_latest(t, address, born), now);
+    count_free(t, size, site, is_latest(t, address, past), now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, size, site, tag, now);
 }
 
@@ -137,9 +138,9 @@ bool lk_every_forget(const void *pointer, struct lk_live *entry)
         return lk_live_remove(LK_LIVE_HEAP, address, entry);
     *entry = (struct lk_live){.key = address,
                               .size = lk_block_size(block),
-                              .time_ns = (found->past >> 16) * LK_BLOCK_TIME_UNIT_NS,
+                              .time_ns = LK_BLOCK_TIME_NS(found->past),
                               .site = lk_block_site(block),
-                              .tag = found->past & 0xffff};
+                              .tag = LK_BLOCK_TAG(found->past)};
     __atomic_store_n(&found->block, 0, __ATOMIC_RELEASE);
     return true;
 }
@@ -148,7 +149,7 @@ void lk_every_restore(const void *pointer, const struct lk_live *entry)
 {
     struct lk_block *block = lk_block_find((uint64_t)(uintptr_t)pointer);
     if (block)
-        lk_block_enter(block, entry->size, entry->site, entry->tag, entry->time_ns);
+        lk_block_enter(block, entry->size, entry->site, entry->tag, lk_self.lane, entry->time_ns);
     else
         lk_live_insert(LK_LIVE_HEAP, (uint64_t)(uintptr_t)pointer, entry->size, entry->time_ns,
                        entry->site, entry->tag, NULL);
@@ -167,7 +168,7 @@ void lk_every_retag(uint64_t address, uint32_t tag)
 {
     struct lk_block *block = lk_block_find(address);
     if (block && block->block)
-        block->past = (block->past & ~(uint64_t)0xffff) | tag;
+        block->past = (block->past & ~(((uint64_t)1 << LK_TAG_BITS) - 1)) | tag;
     else
         lk_live_retag(LK_LIVE_HEAP, address, tag);
 }

@@ -24,14 +24,14 @@ static double logarithm(double x)
     return 2 * y * sum + exponent * LN2;
 }
 
-/* 1 / (1 - exp(-x)) for x > 0: the Bernoulli series for x <= 1, error below 2e-8; for larger x by
+/* 1 / (1 - exp(-x)) for x > 0: the Bernoulli series for x <= 0.5, error below 1e-10; for larger x by
  * 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) from there. */
 static double inverse_chance(double x)
 {
     int doublings = 0;
     if (x > 40)
         return 1;
-    for (; x > 1; x /= 2)
+    for (; x > 0.5; x /= 2)
         doublings++;
     double s = x * x;
     double inverse = 1 / x + 0.5 +

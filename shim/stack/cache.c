@@ -19,37 +19,31 @@ static struct lk_stack_cache *pool[POOL];
 
 /* ---- Whose it is ---- */
 
-static struct lk_stack_cache *make(bool large)
+static size_t log_bytes(bool large)
 {
-    uint32_t bits = large ? LARGE_SETS_BITS : SMALL_SETS_BITS;
-    size_t log = large ? LARGE_LOG : SMALL_LOG, sets = sizeof(struct lk_stack_set) << bits;
-    size_t head = (sizeof(struct lk_stack_cache) + 63) & ~(size_t)63;
-    char *memory = lk_sys_memory(head + sets + log);
-    struct lk_stack_cache *cache = (struct lk_stack_cache *)memory;
-    if (!cache)
-        return NULL;
-    cache->large = large;
-    cache->sets_bits = bits;
-    cache->log_words = (uint32_t)(log / sizeof(uint64_t));
-    cache->sets = (struct lk_stack_set *)(memory + head);
-    cache->log = (uint64_t *)(memory + head + sets);
-    return cache;
+    return large ? LARGE_LOG : SMALL_LOG;
+}
+
+static size_t sets_bytes(bool large)
+{
+    return sizeof(struct lk_stack_set) << (large ? LARGE_SETS_BITS : SMALL_SETS_BITS);
+}
+
+static size_t head_bytes(void)
+{
+    return (sizeof(struct lk_stack_cache) + 63) & ~(size_t)63;
 }
 
 struct lk_stack_cache *lk_stack_cache_take(bool large)
 {
-    for (size_t i = 0; i < POOL; i++) {
-        if (!__atomic_load_n(&pool[i], __ATOMIC_RELAXED))
-            continue;
-        struct lk_stack_cache *cache = __atomic_exchange_n(&pool[i], NULL, __ATOMIC_ACQUIRE);
-        if (cache) {
-            lk_stack_cache_clear(cache);
-            return cache;
-        }
-    }
-    struct lk_stack_cache *cache = make(large);
+    struct lk_stack_cache *cache = NULL;
+    for (size_t i = 0; !cache && i < POOL; i++)
+        if (__atomic_load_n(&pool[i], __ATOMIC_RELAXED))
+            cache = __atomic_exchange_n(&pool[i], NULL, __ATOMIC_ACQUIRE);
+    if (!cache)
+        cache = lk_sys_memory_wiped(head_bytes() + sets_bytes(large) + log_bytes(large));
     if (cache)
-        lk_stack_cache_clear(cache);
+        lk_stack_cache_clear(cache, large);
     return cache;
 }
 
@@ -64,9 +58,15 @@ void lk_stack_cache_give(struct lk_stack_cache *cache)
     /* more threads than that ended at once: its memory stays where it is */
 }
 
-void lk_stack_cache_clear(struct lk_stack_cache *cache)
+void lk_stack_cache_clear(struct lk_stack_cache *cache, bool large)
 {
-    memset(cache->sets, 0, sizeof(struct lk_stack_set) << cache->sets_bits);
+    char *memory = (char *)cache;
+    cache->sets_bits = large ? LARGE_SETS_BITS : SMALL_SETS_BITS;
+    cache->log_words = (uint32_t)(log_bytes(large) / sizeof(uint64_t));
+    cache->large = large;
+    cache->sets = (struct lk_stack_set *)(void *)(memory + head_bytes());
+    cache->log = (uint64_t *)(void *)(memory + head_bytes() + sets_bytes(large));
+    memset(cache->sets, 0, sets_bytes(large));
     cache->head = 1;
     cache->generation = lk_rules_now();
 }
@@ -88,7 +88,7 @@ static uint32_t take_words(struct lk_stack_cache *cache, uint32_t words)
 {
     uint32_t left = cache->log_words - (cache->head & (cache->log_words - 1));
     if (cache->head > POSITION_MAX)
-        lk_stack_cache_clear(cache);
+        lk_stack_cache_clear(cache, cache->large);
     else if (left < words)
         cache->head += left;
     uint32_t position = cache->head;

@@ -52,7 +52,8 @@ struct lk_stack_cache { /* sets of tags that point into a circular log of entrie
  * when the thread ends. */
 struct lk_stack_cache *lk_stack_cache_take(bool large);
 void lk_stack_cache_give(struct lk_stack_cache *cache);
-void lk_stack_cache_clear(struct lk_stack_cache *cache);
+/* Empties it; also where its memory was wiped by a fork. */
+void lk_stack_cache_clear(struct lk_stack_cache *cache, bool large);
 
 /* Puts in what the walk from there found. NULL: it cannot be cached. */
 struct lk_stack *lk_stack_cache_learn(struct lk_stack_cache *cache, const struct lk_caller *from,
@@ -87,7 +88,7 @@ static inline struct lk_stack *lk_stack_cache_find(struct lk_stack_cache *cache,
     uint64_t hash = lk_stack_hash(from->ip, from->sp);
     const struct lk_stack_set *set = &cache->sets[hash >> (64 - cache->sets_bits)];
     if (__builtin_expect(cache->generation != lk_rules_now(), 0)) {
-        lk_stack_cache_clear(cache);
+        lk_stack_cache_clear(cache, cache->large);
         return NULL;
     }
     for (uint32_t i = 0; i < LK_STACK_WAYS; i++) {

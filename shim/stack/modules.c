@@ -153,11 +153,22 @@ static struct lk_module *new_entry(size_t bytes)
     return (struct lk_module *)((char *)(extent + 1) + extent->items);
 }
 
+/* A process may load and unload plugins for ever: what is gone makes room, once there is none. */
+static uint32_t free_place(void)
+{
+    uint32_t place = modules.count;
+    if (place == MODULES_MAX)
+        for (place = 0; place < MODULES_MAX && !modules.known[place].gone; place++)
+            ;
+    return place;
+}
+
 static void add(const struct mapping *mapping, const struct image *image)
 {
     size_t path_bytes = strlen(mapping->path);
     size_t bytes = (sizeof(struct lk_module) + path_bytes + 1 + 7) & ~(size_t)7;
-    if (modules.count == MODULES_MAX)
+    uint32_t place = free_place();
+    if (place == MODULES_MAX)
         return;
     struct lk_module *entry = new_entry(bytes);
     if (!entry)
@@ -174,13 +185,14 @@ static void add(const struct mapping *mapping, const struct image *image)
     __atomic_store_n(&entry->bytes, (uint32_t)bytes, __ATOMIC_RELEASE);
     __atomic_store_n(&modules.extent->items, modules.extent->items + bytes, __ATOMIC_RELEASE);
     lk_add(&lk_capture_header()->modules, 1);
-    struct known *known = &modules.known[modules.count];
+    struct known *known = &modules.known[place];
     known->start = mapping->start;
     known->end = image->end;
     known->entry = entry;
     known->seen = modules.scans;
-    known->gone = 0;
-    __atomic_store_n(&modules.count, modules.count + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&known->gone, 0, __ATOMIC_RELEASE);
+    if (place == modules.count)
+        __atomic_store_n(&modules.count, place + 1, __ATOMIC_RELEASE);
 }
 
 static void see(const struct mapping *first, uint64_t executable_start)
@@ -299,7 +311,7 @@ bool lk_modules_know(uint64_t address)
 {
     uint32_t count = __atomic_load_n(&modules.count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < count; i++)
-        if (!modules.known[i].gone &&
+        if (!__atomic_load_n(&modules.known[i].gone, __ATOMIC_ACQUIRE) &&
             address - modules.known[i].start < modules.known[i].end - modules.known[i].start)
             return true;
     return false;

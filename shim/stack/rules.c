@@ -34,7 +34,7 @@ uint64_t lk_rules_generation = 1;
 
 void lk_rules_init(void)
 {
-    table = lk_sys_memory(sizeof *table << PLACES_BITS);
+    table = lk_sys_memory_wiped(sizeof *table << PLACES_BITS);
     find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_NEXT, "_dl_find_object");
 }
 

@@ -43,8 +43,10 @@ static void check_entry(const struct lk_block *entry, const struct expected *exp
 {
     assert_int_equal(lk_block_size(entry->block), expected->size);
     assert_int_equal(lk_block_site(entry->block), expected->site);
-    assert_int_equal(entry->past & 0xffff, expected->tag);
-    assert_int_equal(entry->past >> 16, expected->time_ns / LK_BLOCK_TIME_UNIT_NS);
+    assert_int_equal(LK_BLOCK_TAG(entry->past), expected->tag);
+    assert_int_equal(LK_BLOCK_LANE(entry->past), 5);
+    assert_int_equal(LK_BLOCK_TIME_NS(entry->past),
+                     expected->time_ns / LK_BLOCK_TIME_UNIT_NS * LK_BLOCK_TIME_UNIT_NS);
 }
 
 static struct expected model[PLACES];
@@ -63,13 +65,13 @@ static void enter_or_free(uint64_t place)
     assert_true(!entry || !entry->block);
     model[place] = (struct expected){.size = played_random() % LK_BLOCK_LARGE,
                                      .site = played_random() % (1u << LK_BLOCK_SITE_BITS),
-                                     .tag = played_random() & 0xffff,
-                                     .time_ns = played_random() << 4};
+                                     .tag = played_random() & ((1u << LK_TAG_BITS) - 1),
+                                     .time_ns = played_random() >> 14};
     assert_true(lk_block_fits(address_of(place), model[place].size, model[place].site));
     entry = entry ? entry : lk_block_make(address_of(place));
     assert_non_null(entry);
     assert_int_equal(entry->block, 0);
-    lk_block_enter(entry, model[place].size, model[place].site, model[place].tag,
+    lk_block_enter(entry, model[place].size, model[place].site, model[place].tag, 5,
                    model[place].time_ns);
     live[place] = true;
 }
@@ -79,7 +81,7 @@ static void count_page_entries(struct lk_extent *extent, void *context)
 {
     const uint64_t *memory = (const void *)(extent + 1);
     for (uint64_t page = 0; page < LK_BLOCK_PAGES; page++) {
-        const struct lk_block *blocks = (const void *)((const char *)extent + 4096 * (page + 1));
+        const struct lk_block *blocks = (const void *)((const char *)extent + LK_BLOCK_PAGE * (page + 1));
         for (uint64_t i = 0; memory[page] && i < LK_BLOCKS_PER_PAGE; i++)
             if (blocks[i].block) {
                 assert_ptr_equal(lk_block_find(memory[page] + 16 * i), &blocks[i]);
@@ -125,7 +127,7 @@ static void what_has_no_entry_is_told(void **state)
     }
     assert_null(lk_block_find(1ull << LK_BLOCK_ADDRESS_BITS));
     assert_null(lk_block_find(0xffffffff81000000));
-    assert_null(lk_block_find(at + 4096));
+    assert_null(lk_block_find(at + LK_BLOCK_PAGE));
 }
 
 static void without_space_there_is_no_entry(void **state)
@@ -134,7 +136,7 @@ static void without_space_there_is_no_entry(void **state)
     (void)state;
     lk_state->mapped_bytes = 3 * LK_GRANULE;
     for (uint64_t page = 0; page < 100; page++)
-        made += lk_block_make(0x550000000000 + page * 4096) != NULL;
+        made += lk_block_make(0x550000000000 + page * LK_BLOCK_PAGE) != NULL;
     assert_int_equal(made, 2 * LK_BLOCK_PAGES);
     assert_int_equal(lk_capture_header()->dropped[LK_DROP_NO_SPACE], 100 - made);
 }
@@ -149,7 +151,7 @@ static void *own_every_fourth(void *index)
         for (uint64_t i = (uintptr_t)index; i < 40000; i += THREADS) {
             struct lk_block *entry = lk_block_make(0x7f0000000000 + i * 16);
             if (entry && !entry->block)
-                lk_block_enter(entry, i, (uint32_t)i, 0, 0);
+                lk_block_enter(entry, i, (uint32_t)i, 0, 0, 0);
             else
                 failures++;
         }

@@ -142,6 +142,13 @@ bool lk_live_remove(enum lk_live_kind kind, uint64_t address, struct lk_live *en
     return false;
 }
 
+void lk_live_retag(enum lk_live_kind kind, uint64_t address, uint32_t tag)
+{
+    (void)kind;
+    (void)address;
+    note("context %u;", LK_TAG_OUTCOME(tag));
+}
+
 void lk_heap_retag(uint64_t address, uint32_t tag)
 {
     note("retag %u %u;", (unsigned)address, LK_TAG_OUTCOME(tag));
@@ -405,7 +412,7 @@ static void follows_the_database(void **state)
     struct lk_traffic how = traffic(true);
     lk_traffic_connected(&how, false);
     issue("GET a");
-    assert_journal("connect 2;#0 a db0;");
+    assert_journal("connect 2;context 5;#0 a db0;");
 }
 
 static void settles_all_when_it_breaks(void **state)

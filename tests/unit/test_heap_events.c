@@ -308,7 +308,7 @@ static void a_page_of_no_memory_is_left_out(void **state)
     (void)state;
     struct builder *b = builder_new();
     for (unsigned i = 0; i < 4; i++)
-        builder_block(b, 0x550000000000 + 4096ull * i, 10 + i, 1, 0, 0);
+        builder_block(b, 0x550000000000 + (uint64_t)LK_BLOCK_PAGE * i, 10 + i, 1, 0, 0);
     uint8_t *image = builder_bytes(b, &bytes);
     builder_free(b);
     uint64_t *memory = (void *)(extent_of(image, bytes, LK_EXTENT_BLOCKS, 0) + 1);
@@ -320,7 +320,7 @@ static void a_page_of_no_memory_is_left_out(void **state)
     assert_int_equal(c->live->len, 1);
     assert_int_equal(g_array_index(c->live, struct lk_live, 0).size, 13);
     capture_free(c);
-    size_t at = (size_t)((uint8_t *)memory - image) + 4096 + 100; /* within the first page */
+    size_t at = (size_t)((uint8_t *)memory - image) + LK_BLOCK_PAGE + 100; /* within the first page */
     c = open_image(image, at);
     assert_int_equal(c->live->len, 0);
     capture_free(c);
@@ -457,7 +457,7 @@ static const struct hostile hostiles[] = {
     {"events beyond the end", LK_EXTENT_HEAP_SEGMENT, 32, 4, UINT32_MAX, 1},
     {"half an event", LK_EXTENT_HEAP_SEGMENT, 32, 4, 8, 0},
     {"a lower half of the memory", LK_EXTENT_BLOCKS, 64, 8, UINT64_MAX - 4095, 1},
-    {"a block of all bits", LK_EXTENT_BLOCKS, 4096, 8, UINT64_MAX, 0},
+    {"a block of all bits", LK_EXTENT_BLOCKS, LK_BLOCK_PAGE, 8, UINT64_MAX, 0},
 };
 
 static void hostile_values_are_left_out(void **state)

@@ -99,7 +99,7 @@ static void append_blocks(const struct builder *b, GByteArray *image)
     GHashTable *page_of = g_hash_table_new(NULL, NULL); /* memory -> offset of its page */
     for (guint i = 0; i < b->blocks->len; i++) {
         const struct lk_live *entry = &g_array_index(b->blocks, struct lk_live, i);
-        gpointer page = GSIZE_TO_POINTER(entry->key & ~(uint64_t)4095);
+        gpointer page = GSIZE_TO_POINTER(entry->key & ~(uint64_t)(LK_BLOCK_PAGE - 1));
         size_t at = GPOINTER_TO_SIZE(g_hash_table_lookup(page_of, page));
         if (at == 0 && pages == LK_BLOCK_PAGES) {
             struct lk_extent head = {.kind = LK_EXTENT_BLOCKS, .items = LK_BLOCK_PAGES};
@@ -109,14 +109,15 @@ static void append_blocks(const struct builder *b, GByteArray *image)
         if (at == 0) {
             memory = (uint64_t *)(void *)(image->data + offset + sizeof(struct lk_extent));
             memory[pages] = GPOINTER_TO_SIZE(page);
-            at = offset + 4096 * ++pages;
+            at = offset + LK_BLOCK_PAGE * ++pages;
             g_hash_table_insert(page_of, page, GSIZE_TO_POINTER(at));
         }
         struct lk_block *block =
             (struct lk_block *)(void *)(image->data + at) + (entry->key / 16) % LK_BLOCKS_PER_PAGE;
         block->block =
             entry->size | (uint64_t)entry->site << LK_BLOCK_SIZE_BITS | (uint64_t)1 << 62;
-        block->past = entry->tag | entry->time_ns / LK_BLOCK_TIME_UNIT_NS << 16;
+        block->past = entry->tag | entry->time_ns / LK_BLOCK_TIME_UNIT_NS
+                                       << (LK_TAG_BITS + LK_BLOCK_LANE_BITS);
     }
     g_hash_table_destroy(page_of);
 }

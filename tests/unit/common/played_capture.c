@@ -128,7 +128,7 @@ void lk_drop(enum lk_drop why)
 
 /* ---- What sys.c defines ---- */
 
-void *lk_sys_memory(size_t bytes)
+void *lk_sys_memory_wiped(size_t bytes)
 {
     return calloc(1, bytes);
 }
