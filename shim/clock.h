@@ -38,6 +38,12 @@ static inline uint64_t lk_clock_now(void)
     return clock->told = now > clock->told ? now : clock->told;
 }
 
+/* The time of what goes on as something else that was just given lk_clock_now. */
+static inline uint64_t lk_clock_again(void)
+{
+    return lk_self.clock.told;
+}
+
 /* A time of this thread's that is at most some events old, and not before `least` nor what it was
  * told before: for a free, whose moment matters less than what it would cost to know. */
 static inline uint64_t lk_clock_lately(uint64_t least)

@@ -76,8 +76,8 @@ void *lk_sys_memory_wiped(size_t bytes)
 void *lk_sys_make_wiped(void **place, size_t bytes)
 {
     void *made = lk_sys_memory_wiped(bytes), *none = NULL;
-    if (made && !__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE,
-                                             __ATOMIC_ACQUIRE))
+    if (made &&
+        !__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
         made = none;
     return made;
 }
@@ -87,8 +87,8 @@ void *lk_sys_make_wiped(void **place, size_t bytes)
 bool lk_sys_readable(uint64_t address)
 {
     int kept = errno;
-    bool fault = syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 &&
-                 errno == EFAULT;
+    bool fault =
+        syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 && errno == EFAULT;
     errno = kept;
     return !fault;
 }

@@ -10,10 +10,10 @@
 
 #include "cache/tag.h"
 #include "capture/state.h"
+#include "clock.h"
 #include "config.h"
 #include "heap/counts.h"
 #include "heap/gauge.h"
-#include "clock.h"
 #include "init.h"
 #include "stack/cache.h"
 #include "sys.h"

@@ -3,11 +3,12 @@
  *
  * `depth` tells whether the thread is in the shim's own code: at 0 the host runs. Whatever
  * interposed function is called at depth > 0 (by libunwind, the loader, a signal handler that
- * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and what
- * is recorded there calls nothing that allocates: at exactly that depth a wrapper was called by a
- * signal handler, and what it lost is counted. Where we do call such things depth is one more. `cache_depth` counts how deep it is in hiredis calls that
- * a wrapper forwarded: the host's allocations there are still the host's and are recorded, but only
- * the outermost call is a cache command.
+ * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and
+ * what is recorded there calls nothing that allocates: at exactly that depth a wrapper was called
+ * by a signal handler, and what it lost is counted. Where we do call such things depth is one more.
+ * `cache_depth` counts how deep it is in hiredis calls that a wrapper forwarded: the host's
+ * allocations there are still the host's and are recorded, but only the outermost call is a cache
+ * command.
  *
  * Initial-exec TLS: the preload is in the static TLS block, so that an access is one instruction
  * and never allocates (a dynamic TLS access would call malloc the first time in each thread).
@@ -23,7 +24,7 @@ struct lk_stack_cache;
 
 #define LK_PENDING_TAGS 32u
 
-struct lk_clock { /* clock.h */
+struct lk_clock {       /* clock.h */
     uint64_t ticks, ns; /* when the system was asked last: the counter, and the time */
     uint64_t span;      /* ticks for which that can be gone on from; 0: always ask */
     uint64_t rate;      /* ns a tick, times 2^32 */
@@ -49,9 +50,9 @@ struct lk_thread {
     uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
-    uint64_t last_allocated; /* ~address, to know temporary allocations */
-    uint64_t last_born_ns;   /* when: the address may be another thread's block by now */
-    struct lk_stack_cache *stacks; /* stack/cache.h; NULL before the first stack */
+    uint64_t last_allocated;         /* ~address, to know temporary allocations */
+    uint64_t last_born_ns;           /* when: the address may be another thread's block by now */
+    struct lk_stack_cache *stacks;   /* stack/cache.h; NULL before the first stack */
     struct lk_extent *const *counts; /* of its lane */
     struct lk_clock clock;
     struct lk_gauge gauge;

@@ -146,7 +146,8 @@ static void set_settings(const struct capture *capture, json_t *item)
 static void set_counts(const struct capture *capture, json_t *item)
 {
     set(item, "recorded_count", integer(capture->recorded_count));
-    set(item, "overwritten_count", integer(capture->overwritten_count + capture->overwritten_heap_count));
+    set(item, "overwritten_count",
+        integer(capture->overwritten_count + capture->overwritten_heap_count));
     set(item, "dropped_count", integer(capture->dropped_count));
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
         if (capture->header.dropped[i] != 0) {

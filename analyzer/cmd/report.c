@@ -225,11 +225,11 @@ static struct report *search_and_analyse(const struct settings *settings,
 static int run(const struct settings *settings)
 {
     struct analysis_options options = {.price_gpu_hour = settings->price_gpu_hour,
-                                             .price_gib_month = settings->price_gib_month,
-                                             .progress = message_progress,
-                                             .progress_context = (void *)(uintptr_t)NAME,
-                                             .search = settings->search,
-                                             .suppressions = settings->suppressions};
+                                       .price_gib_month = settings->price_gib_month,
+                                       .progress = message_progress,
+                                       .progress_context = (void *)(uintptr_t)NAME,
+                                       .search = settings->search,
+                                       .suppressions = settings->suppressions};
     GError *error = NULL;
     struct report *report = search_and_analyse(settings, &options, &error);
     int status = STATUS_ERROR;

@@ -2,9 +2,9 @@
  * heap-leak: a site whose live memory keeps growing in steady state.
  *
  * Where the ring holds every event, each site's live curve is rebuilt and its floor has to rise: by
- * what survives, evenly, to the end. Startup tables have no births after the warm-up; bounded caches
- * and pools level off; a sawtooth's floor and turnover do not rise. Where the ring has lost events,
- * the sites' histories tell it (history.h).
+ * what survives, evenly, to the end. Startup tables have no births after the warm-up; bounded
+ * caches and pools level off; a sawtooth's floor and turnover do not rise. Where the ring has lost
+ * events, the sites' histories tell it (history.h).
  */
 #include <math.h>
 #include <string.h>
@@ -176,8 +176,8 @@ static void add_leak(struct finder *finder, guint index, uint32_t site,
     add_survivors(finder, index, site, verdict, leak);
 }
 
-/* By the whole run's events. Where there are too few survivors to show a shape, or it is realloc that
- * makes them grow, by the history. */
+/* By the whole run's events. Where there are too few survivors to show a shape, or it is realloc
+ * that makes them grow, by the history. */
 static void judge_whole(struct finder *finder, guint index, const struct steady_state *steady,
                         const struct survivors *survivors)
 {

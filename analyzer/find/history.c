@@ -1,8 +1,8 @@
 /*
  * A leak's floor rises through the whole steady state, by steps that are spread over it, and does
- * not level off; what rose early is still there at the end. A table from the start, a bounded cache,
- * a pool at its high water fail the first; a doubling table the second; sessions under rising load
- * the last.
+ * not level off; what rose early is still there at the end. A table from the start, a bounded
+ * cache, a pool at its high water fail the first; a doubling table the second; sessions under
+ * rising load the last.
  */
 #include "find/history.h"
 
@@ -113,11 +113,11 @@ struct verdict judge_history(const struct capture *capture, uint32_t id,
     /* What turns over leaves another sample of itself live: that differs by chance. */
     double late_count = survivors->count - survivors->early_count;
     double turned = MIN(2 * late_count, (double)site->totals.sample_frees);
-    double levelled = binomial_tail(steps, MIN(late, growth) / growth * steps,
-                                    leak_limits.levelled_share);
-    if (!(slope > 0) || growth < leak_limits.history_growth * (double)capture->header.sample_bytes ||
-        steps < leak_limits.heap_least ||
-        steps < leak_limits.balance_z * sqrt(steps + turned) ||
+    double levelled =
+        binomial_tail(steps, MIN(late, growth) / growth * steps, leak_limits.levelled_share);
+    if (!(slope > 0) ||
+        growth < leak_limits.history_growth * (double)capture->header.sample_bytes ||
+        steps < leak_limits.heap_least || steps < leak_limits.balance_z * sqrt(steps + turned) ||
         growth < leak_limits.scatter_ratio * scatter_of(&floors, slope) ||
         late < leak_limits.late_growth_ratio * growth ||
         latest < leak_limits.last_growth_ratio * growth || levelled > leak_limits.chance ||

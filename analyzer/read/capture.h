@@ -77,32 +77,32 @@ struct capture_site {
 
 struct capture {
     char *path;
-    struct lk_header header; /* validated copy */
+    struct lk_header header;   /* validated copy */
     struct heap_totals totals; /* of all sites */
-    enum capture_end end;    /* for a mark that is missing: looks whether the process still lives */
-    char *executable;        /* NULL unknown */
-    GPtrArray *command;      /* of char * */
-    uint64_t duration_ns;    /* to the end, or to the last event seen */
-    GArray *events;          /* struct event, sorted by time (stable within a thread); none of the
-                                heap */
+    enum capture_end end; /* for a mark that is missing: looks whether the process still lives */
+    char *executable;     /* NULL unknown */
+    GPtrArray *command;   /* of char * */
+    uint64_t duration_ns; /* to the end, or to the last event seen */
+    GArray *events;       /* struct event, sorted by time (stable within a thread); none of the
+                             heap */
     uint64_t recorded_count, dropped_count;
     uint64_t overwritten_count, overwritten_heap_count; /* records; heap events */
-    uint64_t complete_from_ns; /* from then on the ring holds every record; 0 when none was
-                                  overwritten */
+    uint64_t complete_from_ns;      /* from then on the ring holds every record; 0 when none was
+                                       overwritten */
     uint64_t heap_complete_from_ns; /* the same of heap events */
     GArray *heap_segments;          /* private to read/ */
-    uint64_t device, inode; /* private to read/: of the file; 0: all is in `data` */
-    GArray *sites;             /* struct capture_site, index = id; [0] is "unknown" */
-    uint32_t history_windows;  /* of the sites' histories; each history_ns long, from 0 on */
+    uint64_t device, inode;         /* private to read/: of the file; 0: all is in `data` */
+    GArray *sites;                  /* struct capture_site, index = id; [0] is "unknown" */
+    uint32_t history_windows;       /* of the sites' histories; each history_ns long, from 0 on */
     uint64_t history_ns;
-    GArray *live;              /* struct lk_live, occupied entries alone */
-    GArray *modules;           /* struct capture_module */
-    GArray *templates;         /* struct lk_template, index = id */
-    GArray *verbs;             /* struct lk_verb, index = id */
-    GArray *timeline;          /* struct timeline_point, in time order, only buckets with updates */
-    uint64_t damage;           /* parts left out because they are damaged */
-    GPtrArray *damage_notes;   /* of char *: the first few, for `check` */
-    uint8_t *data;             /* the snapshot; private to read/ */
+    GArray *live;            /* struct lk_live, occupied entries alone */
+    GArray *modules;         /* struct capture_module */
+    GArray *templates;       /* struct lk_template, index = id */
+    GArray *verbs;           /* struct lk_verb, index = id */
+    GArray *timeline;        /* struct timeline_point, in time order, only buckets with updates */
+    uint64_t damage;         /* parts left out because they are damaged */
+    GPtrArray *damage_notes; /* of char *: the first few, for `check` */
+    uint8_t *data;           /* the snapshot; private to read/ */
     size_t bytes;
 };
 
@@ -120,8 +120,8 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
 void capture_free(struct capture *capture);
 
 /* Hands out the ring's heap events with times in [from_ns, to_ns) in order of time, without holding
- * them in memory. What is damaged ends its segment; returns how many segments that happened to. What
- * a living process overwrites meanwhile is left out. */
+ * them in memory. What is damaged ends its segment; returns how many segments that happened to.
+ * What a living process overwrites meanwhile is left out. */
 typedef void heap_event_function(const struct heap_event *event, void *context);
 size_t capture_each_heap_event(const struct capture *capture, uint64_t from_ns, uint64_t to_ns,
                                heap_event_function *each, void *context);

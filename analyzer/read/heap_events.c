@@ -131,8 +131,8 @@ static bool stream_next(const struct capture *capture, struct stream *stream, bo
         if (type > LK_HEAP_REALLOC_ALLOC)
             break;
         uint64_t units = raw.place & ((1ull << LK_HEAP_TIME_BITS) - 1);
-        uint32_t site = (uint32_t)(raw.event >> (LK_HEAP_SIZE_BITS + 3)) &
-                        ((1u << LK_HEAP_SITE_BITS) - 1);
+        uint32_t site =
+            (uint32_t)(raw.event >> (LK_HEAP_SIZE_BITS + 3)) & ((1u << LK_HEAP_SITE_BITS) - 1);
         uint32_t template_id = (uint32_t)(raw.event >> 54);
         uint32_t outcome = (uint32_t)(raw.place >> LK_HEAP_TIME_BITS) & 7;
         stream->event = (struct heap_event){

@@ -7,8 +7,8 @@
 /* Counts one part that is left out, and keeps the first few notes. */
 void capture_damage(struct capture *capture, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* snapshot.c: the file's bytes in private memory (snapshot_free), consistent where a running process
- * overwrites ring segments. Segments of heap events are left out but for their heads. */
+/* snapshot.c: the file's bytes in private memory (snapshot_free), consistent where a running
+ * process overwrites ring segments. Segments of heap events are left out but for their heads. */
 uint8_t *snapshot_file(int fd, size_t *bytes, GError **error);
 uint8_t *snapshot_memory(const void *from, size_t bytes, GError **error); /* a copy */
 void snapshot_free(uint8_t *data, size_t bytes);

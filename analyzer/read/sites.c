@@ -140,12 +140,12 @@ static void read_block_page(struct capture *capture, uint64_t memory, const stru
         uint64_t block = blocks[i].block;
         if (block == 0)
             continue;
-        struct lk_live entry = {
-            .key = memory + 16 * (uint64_t)i,
-            .size = block & ((1ull << LK_BLOCK_SIZE_BITS) - 1),
-            .time_ns = LK_BLOCK_TIME_NS(blocks[i].past),
-            .site = (uint32_t)(block >> LK_BLOCK_SIZE_BITS) & ((1u << LK_BLOCK_SITE_BITS) - 1),
-            .tag = LK_BLOCK_TAG(blocks[i].past)};
+        struct lk_live entry = {.key = memory + 16 * (uint64_t)i,
+                                .size = block & ((1ull << LK_BLOCK_SIZE_BITS) - 1),
+                                .time_ns = LK_BLOCK_TIME_NS(blocks[i].past),
+                                .site = (uint32_t)(block >> LK_BLOCK_SIZE_BITS) &
+                                        ((1u << LK_BLOCK_SITE_BITS) - 1),
+                                .tag = LK_BLOCK_TAG(blocks[i].past)};
         g_array_append_val(capture->live, entry);
     }
 }

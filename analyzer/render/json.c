@@ -96,8 +96,8 @@ static json_t *make_capture(const void *element)
         "sample_bytes", json_count(capture->sample_bytes),                                //
         "events", "recorded_count", json_count(capture->recorded_count),                  //
         "overwritten_count",
-        json_count(capture->overwritten_count + capture->overwritten_heap_count),         //
-        "dropped_count", json_count(capture->dropped_count),                              //
+        json_count(capture->overwritten_count + capture->overwritten_heap_count), //
+        "dropped_count", json_count(capture->dropped_count),                      //
         "keys_hashed", capture->keys_hashed, "stack_fallback", capture->stack_fallback, "heap",
         capture->heap, "cache", capture->cache, "damaged_count", json_count(capture->damage),
         "reachability", make_search(capture->search));
@@ -201,21 +201,21 @@ static json_t *make_leak(const void *element)
     const struct leak_report *leak = element;
 
     return json_pack("{so, so, so, so, so, so, so, so, so, so, so, so, so, so, so, sb, so}", //
-                     "rule", json_text(leak->rule),                                         //
-                     "site", make_site(leak->site),                                         //
-                     "live_bytes", json_whole(leak->live_bytes),                            //
-                     "live_count", json_whole(leak->live_count),                            //
-                     "live_bytes_interval", json_whole_interval(leak->live_bytes_interval), //
-                     "growth_bytes_per_second", json_number(leak->growth_bytes_per_second), //
-                     "growth_interval", json_interval(leak->growth_interval),               //
-                     "started_seconds", json_number(leak->started_seconds),                 //
-                     "confidence_ratio", json_number(leak->confidence_ratio),               //
-                     "template", json_text(leak->template_name),                            //
-                     "outcome", json_text(leak->outcome),                                   //
-                     "branch", json_text(leak->branch),                                     //
-                     "branches", list_of_structs(leak->branches, make_branch),              //
-                     "bytes_per_command", json_number(leak->bytes_per_command),             //
-                     "count_per_command", json_number(leak->count_per_command),             //
+                     "rule", json_text(leak->rule),                                          //
+                     "site", make_site(leak->site),                                          //
+                     "live_bytes", json_whole(leak->live_bytes),                             //
+                     "live_count", json_whole(leak->live_count),                             //
+                     "live_bytes_interval", json_whole_interval(leak->live_bytes_interval),  //
+                     "growth_bytes_per_second", json_number(leak->growth_bytes_per_second),  //
+                     "growth_interval", json_interval(leak->growth_interval),                //
+                     "started_seconds", json_number(leak->started_seconds),                  //
+                     "confidence_ratio", json_number(leak->confidence_ratio),                //
+                     "template", json_text(leak->template_name),                             //
+                     "outcome", json_text(leak->outcome),                                    //
+                     "branch", json_text(leak->branch),                                      //
+                     "branches", list_of_structs(leak->branches, make_branch),               //
+                     "bytes_per_command", json_number(leak->bytes_per_command),              //
+                     "count_per_command", json_number(leak->count_per_command),              //
                      "exact", leak->exact, "reachability", make_reach(leak->reach));
 }
 

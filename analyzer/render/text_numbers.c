@@ -363,12 +363,12 @@ static void print_places(const struct page *page, const GPtrArray *sites)
         char allocated[UNITS_ROOM], count[UNITS_ROOM], other[UNITS_ROOM], live[UNITS_ROOM];
 
         shown_cell(line, place->name, 32);
-        page_line(page, STYLE_PLAIN, "%s %10s %11s %11s %10s", line->str,
-                  units_bytes(allocated, sizeof(allocated), place->allocated_bytes),
-                  short_count(count, place->allocated_count),
-                  bytes_or_dash(other,
-                                searched ? place->unreachable_bytes : place->peak_live_bytes),
-                  bytes_or_dash(live, place->live_bytes));
+        page_line(
+            page, STYLE_PLAIN, "%s %10s %11s %11s %10s", line->str,
+            units_bytes(allocated, sizeof(allocated), place->allocated_bytes),
+            short_count(count, place->allocated_count),
+            bytes_or_dash(other, searched ? place->unreachable_bytes : place->peak_live_bytes),
+            bytes_or_dash(live, place->live_bytes));
         g_string_free(line, TRUE);
     }
     if (places->len > page->top)

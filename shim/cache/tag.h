@@ -1,7 +1,7 @@
 /*
  * What an allocation belongs to: the thread's latest cache command, by template and outcome. The
- * bytes allocated under a tag are added to the template's when the tag changes. Between lk_enter and
- * lk_leave.
+ * bytes allocated under a tag are added to the template's when the tag changes. Between lk_enter
+ * and lk_leave.
  */
 #ifndef LK_CACHE_TAG_H
 #define LK_CACHE_TAG_H

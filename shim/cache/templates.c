@@ -99,17 +99,17 @@ struct lk_template *lk_template_at(uint32_t id)
 {
     if (!state || id >= LK_TEMPLATES_MAX)
         return NULL;
-    struct lk_extent *extent = lk_extent_at(&state->template_extents[id / PER_EXTENT],
-                                            LK_EXTENT_TEMPLATES, 1, id - id % PER_EXTENT,
-                                            PER_EXTENT, 0);
+    struct lk_extent *extent =
+        lk_extent_at(&state->template_extents[id / PER_EXTENT], LK_EXTENT_TEMPLATES, 1,
+                     id - id % PER_EXTENT, PER_EXTENT, 0);
     return extent ? (struct lk_template *)(extent + 1) + id % PER_EXTENT : NULL;
 }
 
 static void give_sketch(struct lk_template *record, uint32_t id)
 {
     struct lk_extent *extent =
-        lk_extent_at(&state->sketch_extents[id / PER_SKETCHES], LK_EXTENT_SKETCHES,
-                     SKETCH_GRANULES, id - id % PER_SKETCHES, PER_SKETCHES, 0);
+        lk_extent_at(&state->sketch_extents[id / PER_SKETCHES], LK_EXTENT_SKETCHES, SKETCH_GRANULES,
+                     id - id % PER_SKETCHES, PER_SKETCHES, 0);
     if (extent)
         __atomic_store_n(
             &record->sketch_offset,

@@ -22,7 +22,8 @@ uint64_t lk_now(void);
 struct lk_extent *lk_extent_new(uint32_t granules, uint64_t first_id, uint64_t items);
 void lk_extent_publish(struct lk_extent *extent, enum lk_extent_kind kind);
 /* The extent that *place points at; made and published, for `owner` (of kinds that have one), if
- * there is none yet. Two threads may make it at once: one of the two stays unused. NULL: no space. */
+ * there is none yet. Two threads may make it at once: one of the two stays unused. NULL: no space.
+ */
 struct lk_extent *lk_extent_at(struct lk_extent **place, enum lk_extent_kind kind,
                                uint32_t granules, uint64_t first_id, uint64_t items,
                                uint32_t owner);

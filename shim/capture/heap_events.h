@@ -22,15 +22,14 @@ static inline void lk_heap_commit(struct lk_thread *t, uint64_t event, uint64_t 
 
 /* A size or address that its fields do not hold is cut. */
 static inline void lk_heap_event_put(struct lk_thread *t, enum lk_heap_event_type type,
-                                     uint64_t address, uint64_t size, uint32_t site,
-                                     uint32_t tag, uint64_t time_ns)
+                                     uint64_t address, uint64_t size, uint32_t site, uint32_t tag,
+                                     uint64_t time_ns)
 {
     const uint64_t size_max = ((uint64_t)1 << LK_HEAP_SIZE_BITS) - 1;
     uint64_t past = time_ns - t->heap_mark_ns;
-    if (__builtin_expect(
-            past >= LK_HEAP_SPAN_NS ||
-                t->heap_position + sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM,
-            0)) {
+    if (__builtin_expect(past >= LK_HEAP_SPAN_NS ||
+                             t->heap_position + sizeof(struct lk_heap_event) > LK_SEGMENT_ROOM,
+                         0)) {
         if (!lk_heap_mark_put(t, time_ns))
             return;
         past = 0;

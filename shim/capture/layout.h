@@ -187,11 +187,11 @@ struct lk_live {
 };
 static_assert(sizeof(struct lk_live) == 32, "layout");
 
-/* Every-allocation mode keeps its live heap blocks by address instead: a page of 64 entries for each
- * 1 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin at a
- * multiple of 16, or is of 4 KiB or more, is in a LIVE extent.) In a BLOCKS extent
- * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the pages
- * themselves, of LK_BLOCK_PAGE bytes, lie at its multiples of that, from the first on. */
+/* Every-allocation mode keeps its live heap blocks by address instead: a page of 64 entries for
+ * each 1 KiB of memory in which a block begins, one for each 16 bytes. (A block that does not begin
+ * at a multiple of 16, or is of 4 KiB or more, is in a LIVE extent.) In a BLOCKS extent
+ * u64[LK_BLOCK_PAGES] follows the head, what memory each of its pages is of (0: none yet); the
+ * pages themselves, of LK_BLOCK_PAGE bytes, lie at its multiples of that, from the first on. */
 #define LK_BLOCK_PAGE         1024u
 #define LK_BLOCK_PAGES        63u
 #define LK_BLOCKS_PER_PAGE    64u
@@ -203,9 +203,10 @@ struct lk_block {
     uint64_t block; /* 0: none. size | site << 40 | 1 << 62; written last, cleared first */
     uint64_t past;  /* tag | lane << 13 | time in LK_BLOCK_TIME_UNIT_NS << 19 */
 };
-#define LK_BLOCK_TAG(past)     ((uint32_t)(past) & ((1u << LK_TAG_BITS) - 1))
-#define LK_BLOCK_LANE(past)    ((uint32_t)(past) >> LK_TAG_BITS & ((1u << LK_BLOCK_LANE_BITS) - 1))
-#define LK_BLOCK_TIME_NS(past) (((past) >> (LK_TAG_BITS + LK_BLOCK_LANE_BITS)) * LK_BLOCK_TIME_UNIT_NS)
+#define LK_BLOCK_TAG(past)  ((uint32_t)(past) & ((1u << LK_TAG_BITS) - 1))
+#define LK_BLOCK_LANE(past) ((uint32_t)(past) >> LK_TAG_BITS & ((1u << LK_BLOCK_LANE_BITS) - 1))
+#define LK_BLOCK_TIME_NS(past) \
+    (((past) >> (LK_TAG_BITS + LK_BLOCK_LANE_BITS)) * LK_BLOCK_TIME_UNIT_NS)
 static_assert(sizeof(struct lk_block) == 16, "layout");
 static_assert(LK_BLOCK_PAGE * (LK_BLOCK_PAGES + 1) == LK_GRANULE, "the pages fill the extent");
 
@@ -227,17 +228,17 @@ static_assert(sizeof(struct lk_site) == 64, "layout");
 
 /* What one lane's threads allocated at one site, and freed of what was allocated there. All lanes
  * and sites, 0 among them, make up the heap's totals. Sampled captures hold unbiased estimates: an
- * allocation of s bytes that was sampled at a mean of R bytes adds s/P bytes and 1/P counts, P = 1 -
- * exp(-s/R) (Horvitz-Thompson). Counts are in 1/65536. */
+ * allocation of s bytes that was sampled at a mean of R bytes adds s/P bytes and 1/P counts, P = 1
+ * - exp(-s/R) (Horvitz-Thompson). Counts are in 1/65536. */
 struct lk_counts {
     uint64_t allocated_bytes;
     uint64_t allocated_count_q16;
     uint64_t freed_bytes;
     uint64_t freed_count_q16;
     uint64_t temporary_count_q16; /* freed before the same thread's next allocation */
-    int64_t peak_bytes;   /* allocated - freed when the heap's peak number `peak_number` was reached;
-                             where that is not the header's peak_number, nothing changed since: the
-                             difference now */
+    int64_t peak_bytes; /* allocated - freed when the heap's peak number `peak_number` was reached;
+                           where that is not the header's peak_number, nothing changed since: the
+                           difference now */
     uint32_t peak_number;
     uint32_t window; /* the latest window of the history in which something was counted here */
     uint64_t reserved;
@@ -299,7 +300,7 @@ struct lk_template { /* id 0 is "no room for more templates" */
     uint64_t read_bytes;    /* value bytes of hits */
     uint64_t no_ttl_writes;
     uint64_t first_ns, last_ns;
-    uint64_t replies_live; /* replies of this template's commands that nobody has freed */
+    uint64_t replies_live;       /* replies of this template's commands that nobody has freed */
     uint64_t allocated_bytes[3]; /* by the heap while the latest command was a hit, miss, write */
     uint64_t reserved[4];
     uint32_t latency[LK_HISTOGRAM_BUCKETS]; /* issue to reply, of reads and writes */
@@ -340,8 +341,8 @@ enum lk_record_type {
 };
 
 /* Heap events, in segments of their own so that they never displace the cache's: every allocation
- * and free, or those that were sampled. What an event says is in its low 3 bits; a free repeats what
- * its allocation said. */
+ * and free, or those that were sampled. What an event says is in its low 3 bits; a free repeats
+ * what its allocation said. */
 enum lk_heap_event_type {
     LK_HEAP_MARK = 0, /* event >> 3: the thread; place: the time in ns. Later times count from it */
     LK_HEAP_ALLOC = 1,

@@ -60,8 +60,7 @@ void lk_extent_publish(struct lk_extent *extent, enum lk_extent_kind kind)
 }
 
 struct lk_extent *lk_extent_at(struct lk_extent **place, enum lk_extent_kind kind,
-                               uint32_t granules, uint64_t first_id, uint64_t items,
-                               uint32_t owner)
+                               uint32_t granules, uint64_t first_id, uint64_t items, uint32_t owner)
 {
     struct lk_extent *extent = __atomic_load_n(place, __ATOMIC_ACQUIRE), *none = NULL;
     if (extent)
@@ -97,8 +96,8 @@ static struct lk_extent *unpark(struct lk_ring *ring)
     return NULL;
 }
 
-/* A thread that has filled one segment will fill the next one: its pages are brought in at once, for
- * less than so many page faults cost. */
+/* A thread that has filled one segment will fill the next one: its pages are brought in at once,
+ * for less than so many page faults cost. */
 static void populate(struct lk_extent *segment)
 {
     int kept = errno;
@@ -180,8 +179,8 @@ static struct lk_extent *recycle_segment(enum lk_ring_kind kind)
     return NULL;
 }
 
-/* A segment for this thread with room for `bytes`; NULL: there is none to be had. Where more threads
- * hold one than the bound has segments, the bound gives way. */
+/* A segment for this thread with room for `bytes`; NULL: there is none to be had. Where more
+ * threads hold one than the bound has segments, the bound gives way. */
 static struct lk_extent *acquire(enum lk_ring_kind kind, size_t bytes, uint64_t time_ns, bool busy)
 {
     struct lk_ring *ring = &lk_state->rings[kind];

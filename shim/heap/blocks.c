@@ -15,8 +15,7 @@ static uint32_t new_page(uint64_t memory)
 {
     struct filling *now = lk_sys_once_wiped((void **)&filling, sizeof *filling);
     for (int tries = 0; now && tries < 3; tries++) {
-        struct lk_extent *extent =
-            lk_extent_at(&now->extent, LK_EXTENT_BLOCKS, 1, 0, 0, 0);
+        struct lk_extent *extent = lk_extent_at(&now->extent, LK_EXTENT_BLOCKS, 1, 0, 0, 0);
         if (!extent)
             return 0;
         uint64_t number = __atomic_fetch_add(&extent->items, 1, __ATOMIC_RELAXED);
@@ -37,14 +36,15 @@ struct lk_block *lk_block_make(uint64_t address)
         return found;
     uint32_t **regions =
         lk_sys_once_wiped((void **)&lk_block_regions, REGIONS * sizeof *lk_block_regions);
-    uint32_t *pages = regions ? lk_sys_once_wiped((void **)&regions[address >> LK_BLOCK_REGION_BITS],
-                                                  LK_BLOCK_PAGES_PER_REGION * sizeof *pages)
-                              : NULL;
+    uint32_t *pages = regions
+                          ? lk_sys_once_wiped((void **)&regions[address >> LK_BLOCK_REGION_BITS],
+                                              LK_BLOCK_PAGES_PER_REGION * sizeof *pages)
+                          : NULL;
     uint32_t none = 0, page = pages ? new_page(address - address % LK_BLOCK_PAGE) : 0;
     if (!page)
         return NULL;
     /* if another thread was faster, this page stays empty */
-    __atomic_compare_exchange_n(&pages[address / LK_BLOCK_PAGE % LK_BLOCK_PAGES_PER_REGION], &none, page, false,
-                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&pages[address / LK_BLOCK_PAGE % LK_BLOCK_PAGES_PER_REGION], &none,
+                                page, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
     return lk_block_find(address);
 }

@@ -10,10 +10,10 @@
 
 #include "capture/state.h"
 
-#define LK_BLOCK_ADDRESS_BITS 47u
-#define LK_BLOCK_REGION_BITS  30u   /* a region's pages are found through one table */
+#define LK_BLOCK_ADDRESS_BITS     47u
+#define LK_BLOCK_REGION_BITS      30u /* a region's pages are found through one table */
 #define LK_BLOCK_PAGES_PER_REGION ((1u << LK_BLOCK_REGION_BITS) / LK_BLOCK_PAGE)
-#define LK_BLOCK_LARGE        4096u /* such a block is hashed: it would have a page for itself */
+#define LK_BLOCK_LARGE            4096u /* such a block is hashed: it would have a page for itself */
 
 extern uint32_t **lk_block_regions __attribute__((visibility("hidden"))); /* NULL at first */
 
@@ -50,8 +50,7 @@ static inline void lk_block_enter(struct lk_block *block, uint64_t size, uint32_
 {
     block->past = tag | (uint64_t)lane << LK_TAG_BITS |
                   time_ns / LK_BLOCK_TIME_UNIT_NS << (LK_TAG_BITS + LK_BLOCK_LANE_BITS);
-    __atomic_store_n(&block->block,
-                     size | (uint64_t)site << LK_BLOCK_SIZE_BITS | (uint64_t)1 << 62,
+    __atomic_store_n(&block->block, size | (uint64_t)site << LK_BLOCK_SIZE_BITS | (uint64_t)1 << 62,
                      __ATOMIC_RELEASE);
 }
 

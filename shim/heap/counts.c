@@ -59,10 +59,9 @@ struct lk_counts *lk_counts_at(uint32_t lane, uint32_t site)
 {
     struct lanes *all = get_lanes();
     uint64_t first = site - site % PER_EXTENT;
-    struct lk_extent *extent =
-        all ? lk_extent_at(&all->extents[lane][site / PER_EXTENT], LK_EXTENT_COUNTS, 1, first,
-                           PER_EXTENT, lane)
-            : NULL;
+    struct lk_extent *extent = all ? lk_extent_at(&all->extents[lane][site / PER_EXTENT],
+                                                  LK_EXTENT_COUNTS, 1, first, PER_EXTENT, lane)
+                                   : NULL;
     return extent ? (struct lk_counts *)(extent + 1) + (site - first) : NULL;
 }
 

@@ -56,9 +56,8 @@ static inline void lk_counts_look_back(struct lk_counts *counts, uint32_t site, 
     const struct lk_header *header = lk_state_header();
     uint32_t peak = __atomic_load_n(&header->peak_number, __ATOMIC_RELAXED);
     if (__atomic_load_n(&counts->peak_number, __ATOMIC_RELAXED) != peak) {
-        int64_t live =
-            (int64_t)(__atomic_load_n(&counts->allocated_bytes, __ATOMIC_RELAXED) -
-                      __atomic_load_n(&counts->freed_bytes, __ATOMIC_RELAXED));
+        int64_t live = (int64_t)(__atomic_load_n(&counts->allocated_bytes, __ATOMIC_RELAXED) -
+                                 __atomic_load_n(&counts->freed_bytes, __ATOMIC_RELAXED));
         __atomic_store_n(&counts->peak_bytes, live, __ATOMIC_RELAXED);
         __atomic_store_n(&counts->peak_number, peak, __ATOMIC_RELEASE);
     }

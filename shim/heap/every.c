@@ -16,9 +16,8 @@
 
 #define ONE_Q16 ((uint64_t)1 << 16)
 
-static inline __attribute__((always_inline)) void count_free(struct lk_thread *t, uint64_t size,
-                                                             uint32_t site, bool temporary,
-                                                             uint64_t now)
+static inline __attribute__((always_inline)) void
+count_free(struct lk_thread *t, uint64_t size, uint32_t site, bool temporary, uint64_t now)
 {
     struct lk_counts *counts = lk_counts_mine(t, site);
     if (counts) /* else it is counted as dropped */
@@ -30,8 +29,7 @@ static __attribute__((noinline)) void free_stale(struct lk_thread *t, uint64_t a
                                                  uint64_t block, uint64_t now)
 {
     count_free(t, lk_block_size(block), lk_block_site(block), false, now);
-    lk_heap_event_put(t, LK_HEAP_FREE, address, lk_block_size(block), lk_block_site(block), 0,
-                      now);
+    lk_heap_event_put(t, LK_HEAP_FREE, address, lk_block_size(block), lk_block_site(block), 0, now);
 }
 
 /* Blocks that have no entry by address are hashed, as sampled ones are. */
@@ -69,8 +67,10 @@ void lk_every_allocated(const void *pointer, uint64_t size, const struct lk_live
     struct lk_thread *t = &lk_self;
     uint64_t address = (uint64_t)(uintptr_t)pointer;
     struct lk_block *block = lk_block_find(address);
-    __builtin_prefetch(block, 1); /* on its way while the stack is looked at */
-    uint64_t now = lk_clock_now(), born = moved && moved->key ? moved->time_ns : now;
+    __builtin_prefetch(block, 1);       /* on its way while the stack is looked at */
+    bool goes_on = moved && moved->key; /* live all the time, so freed and allocated at once */
+    uint64_t now = goes_on ? lk_clock_again() : lk_clock_now();
+    uint64_t born = goes_on ? moved->time_ns : now;
     struct lk_stack *stack = lk_stack_from(from);
     uint32_t site = stack->site;
     struct lk_counts *counts = stack->counts;
@@ -105,7 +105,8 @@ static __attribute__((noinline)) void free_odd_one(struct lk_thread *t, const vo
     uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
     if (!lk_live_remove(LK_LIVE_HEAP, address, &entry))
         return;
-    count_free(t, entry.size, entry.site, t->last_allocated == ~address && t->last_born_ns == entry.time_ns, now);
+    count_free(t, entry.size, entry.site,
+               t->last_allocated == ~address && t->last_born_ns == entry.time_ns, now);
     lk_heap_event_put(t, LK_HEAP_FREE, address, entry.size, entry.site, entry.tag, now);
 }
 

@@ -36,8 +36,7 @@ void lk_gauge_flush(struct lk_thread *t, uint64_t now)
     gauge->unplotted += gauge->live_bytes;
     gauge->live_bytes = 0;
     gauge->live_count_q16 = 0;
-    gauge->headroom =
-        (int64_t)__atomic_load_n(&header->peak_live_bytes, __ATOMIC_RELAXED) - live;
+    gauge->headroom = (int64_t)__atomic_load_n(&header->peak_live_bytes, __ATOMIC_RELAXED) - live;
     if (gauge->unplotted > LK_GAUGE_STEP || gauge->unplotted < -LK_GAUGE_STEP ||
         now >= gauge->due_ns)
         plot(gauge, live, now);

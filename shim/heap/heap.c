@@ -55,7 +55,8 @@ static void sampled_freed(const void *pointer, const struct lk_live *entry, bool
     struct lk_thread *t = &lk_self;
     struct lk_weight weight = lk_sampling_weight(entry->size, lk_config.sample_bytes);
     struct lk_counts *counts = lk_counts_mine(t, entry->site);
-    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_lately(entry->time_ns);
+    uint64_t address = (uint64_t)(uintptr_t)pointer, now;
+    now = moved ? lk_clock_now() : lk_clock_lately(entry->time_ns);
     /* Nothing was allocated in between: the count to the next sample has not moved. */
     bool temporary = t->last_allocated == ~address && t->last_born_ns == entry->time_ns &&
                      t->last_remaining == t->remaining && !moved;
@@ -84,8 +85,10 @@ static void sampled_allocated(const void *pointer, uint64_t size, const struct l
                               const struct lk_caller *from)
 {
     struct lk_thread *t = &lk_self;
-    uint64_t address = (uint64_t)(uintptr_t)pointer, now = lk_clock_now();
-    uint64_t born = moved && moved->key ? moved->time_ns : now;
+    bool goes_on = moved && moved->key; /* live all the time, so freed and allocated at once */
+    uint64_t address = (uint64_t)(uintptr_t)pointer;
+    uint64_t now = goes_on ? lk_clock_again() : lk_clock_now();
+    uint64_t born = goes_on ? moved->time_ns : now;
     struct lk_stack *stack = lk_stack_from(from);
     struct lk_weight weight = lk_sampling_weight(size, lk_config.sample_bytes);
     if (!stack->counts)

@@ -18,10 +18,9 @@ static struct lk_history *history_at(uint32_t site)
 {
     struct histories *all = lk_sys_once_wiped((void **)&histories, sizeof *histories);
     uint64_t first = site - site % PER_EXTENT;
-    struct lk_extent *extent =
-        all ? lk_extent_at(&all->extents[site / PER_EXTENT], LK_EXTENT_HISTORY, 1, first,
-                           PER_EXTENT, 0)
-            : NULL;
+    struct lk_extent *extent = all ? lk_extent_at(&all->extents[site / PER_EXTENT],
+                                                  LK_EXTENT_HISTORY, 1, first, PER_EXTENT, 0)
+                                   : NULL;
     return extent ? (struct lk_history *)(extent + 1) + (site - first) : NULL;
 }
 

@@ -24,8 +24,8 @@ static double logarithm(double x)
     return 2 * y * sum + exponent * LN2;
 }
 
-/* 1 / (1 - exp(-x)) for x > 0: the Bernoulli series for x <= 0.5, error below 1e-10; for larger x by
- * 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) from there. */
+/* 1 / (1 - exp(-x)) for x > 0: the Bernoulli series for x <= 0.5, error below 1e-10; for larger x
+ * by 1 - e^-2x = (1 - e^-x)(2 - (1 - e^-x)) from there. */
 static double inverse_chance(double x)
 {
     int doublings = 0;
@@ -34,8 +34,8 @@ static double inverse_chance(double x)
     for (; x > 0.5; x /= 2)
         doublings++;
     double s = x * x;
-    double inverse = 1 / x + 0.5 +
-                     x * (1.0 / 12 - s * (1.0 / 720 - s * (1.0 / 30240 - s * (1.0 / 1209600))));
+    double inverse =
+        1 / x + 0.5 + x * (1.0 / 12 - s * (1.0 / 720 - s * (1.0 / 30240 - s * (1.0 / 1209600))));
     while (doublings--) /* 1 / (p (2 - p)), p = 1 / inverse */
         inverse = inverse * inverse / (2 * inverse - 1);
     return inverse;

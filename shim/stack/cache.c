@@ -7,8 +7,8 @@
 #include "stack/rules.h"
 #include "sys.h"
 
-#define SMALL_LOG (16u << 10)
-#define LARGE_LOG (2u << 20)
+#define SMALL_LOG       (16u << 10)
+#define LARGE_LOG       (2u << 20)
 #define SMALL_SETS_BITS 5u
 #define LARGE_SETS_BITS 10u
 #define POSITION_MAX    (1u << 31)

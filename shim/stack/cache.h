@@ -22,7 +22,8 @@ struct lk_counts;
 
 struct lk_stack {
     uint64_t ip, sp, bp;
-    struct lk_counts *counts; /* for the heap side: where this thread counts the site; NULL at first */
+    struct lk_counts
+        *counts; /* for the heap side: where this thread counts the site; NULL at first */
     uint32_t site;
     uint16_t checks;
     uint16_t starts_from_bp;
@@ -37,7 +38,7 @@ struct lk_stack_set { /* one cache line */
     } way[LK_STACK_WAYS];
 };
 
-struct lk_stack_cache { /* sets of tags that point into a circular log of entries */
+struct lk_stack_cache {  /* sets of tags that point into a circular log of entries */
     uint64_t generation; /* of lk_rules_generation: in another one all entries are void */
     uint32_t sets_bits;
     uint32_t log_words; /* a power of two */

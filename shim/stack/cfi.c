@@ -11,12 +11,12 @@
 enum { REGISTER_BP = 6, REGISTER_SP = 7, REGISTER_RA = 16 };
 
 enum { /* pointer encodings */
-    ENCODING_OMIT = 0xff,
-    ENCODING_FORMAT = 0x0f,
-    ENCODING_RELATIVE = 0x70,
-    ENCODING_PC = 0x10,
-    ENCODING_DATA = 0x30,
-    ENCODING_INDIRECT = 0x80,
+       ENCODING_OMIT = 0xff,
+       ENCODING_FORMAT = 0x0f,
+       ENCODING_RELATIVE = 0x70,
+       ENCODING_PC = 0x10,
+       ENCODING_DATA = 0x30,
+       ENCODING_INDIRECT = 0x80,
 };
 
 /* ---- Reading ---- */
@@ -72,7 +72,8 @@ static int64_t read_sleb(struct reader *r)
     return (int64_t)value;
 }
 
-/* A value in one of the formats that compilers use; `data` is what data-relative ones start from. */
+/* A value in one of the formats that compilers use; `data` is what data-relative ones start from.
+ */
 static uint64_t read_encoded(struct reader *r, uint8_t encoding, uint64_t data)
 {
     uint64_t from = (uint64_t)(uintptr_t)r->at, value = 0;

@@ -24,8 +24,8 @@ enum lk_rule_kind {
 
 struct lk_rule {
     uint8_t kind;     /* enum lk_rule_kind */
-    uint8_t bp_saved; /* the caller's frame pointer is: 0 unchanged, 1 at CFA + bp_offset, 2 at frame
-                         pointer + bp_offset */
+    uint8_t bp_saved; /* the caller's frame pointer is: 0 unchanged, 1 at CFA + bp_offset, 2 at
+                         frame pointer + bp_offset */
     int16_t bp_offset;
     int32_t cfa_offset;
 };

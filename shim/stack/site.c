@@ -42,10 +42,9 @@ struct lk_site *lk_site_at(uint32_t id)
 {
     struct sites *s = get_sites();
     uint64_t first = id - id % SITES_PER_EXTENT;
-    struct lk_extent *extent =
-        s ? lk_extent_at(&s->extents[id / SITES_PER_EXTENT], LK_EXTENT_SITES, 1, first,
-                         SITES_PER_EXTENT, 0)
-          : NULL;
+    struct lk_extent *extent = s ? lk_extent_at(&s->extents[id / SITES_PER_EXTENT], LK_EXTENT_SITES,
+                                                1, first, SITES_PER_EXTENT, 0)
+                                 : NULL;
     return extent ? (struct lk_site *)(extent + 1) + (id - first) : NULL;
 }
 
@@ -180,8 +179,8 @@ void lk_site_check(uint32_t id)
     if (!depth || !site)
         return;
     lk_add(&header->stacks_checked, 1);
-    if (site->depth != depth || memcmp(lk_capture_base() + site->frames_offset, frames,
-                                       depth * sizeof *frames) != 0)
+    if (site->depth != depth ||
+        memcmp(lk_capture_base() + site->frames_offset, frames, depth * sizeof *frames) != 0)
         lk_add(&header->stacks_mismatched, 1);
 }
 

@@ -37,10 +37,10 @@ struct lk_check {
 
 struct lk_trace {
     uint32_t depth, checks;
-    bool cut;         /* there are more frames than there is room for */
-    bool repeatable;  /* the checks tell whether the walk would be the same again */
+    bool cut;            /* there are more frames than there is room for */
+    bool repeatable;     /* the checks tell whether the walk would be the same again */
     bool starts_from_bp; /* it also depends on the caller's frame pointer */
-    uint64_t frames[LK_SITE_FRAMES_MAX]; /* innermost first, without the shim's own */
+    uint64_t frames[LK_SITE_FRAMES_MAX];  /* innermost first, without the shim's own */
     struct lk_check check[LK_CHECKS_MAX]; /* in the order in which they may be looked at */
 };
 

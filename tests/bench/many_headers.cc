@@ -16,7 +16,8 @@
 #include <variant>
 #include <vector>
 
-namespace {
+namespace
+{
 
 using Value = std::variant<long, double, std::string, std::vector<std::string>>;
 using Record = std::map<std::string, Value>;
@@ -31,8 +32,7 @@ struct Describe {
     }
 };
 
-template <std::size_t... Numbers>
-auto squares(std::index_sequence<Numbers...>)
+template <std::size_t... Numbers> auto squares(std::index_sequence<Numbers...>)
 {
     return std::make_tuple((Numbers * Numbers)...);
 }

@@ -24,6 +24,16 @@ static void nap(void)
     nanosleep(&rest, NULL);
 }
 
+/* What a tool in the process sets up in its first moments comes to lie before the plugins. */
+static void warm_up(void)
+{
+    for (int round = 0; round < 2; round++) {
+        for (size_t bytes = 16; bytes < 64u << 20; bytes *= 2)
+            free(malloc(bytes));
+        nap();
+    }
+}
+
 static void run_plugin(const char *path, size_t bytes)
 {
     void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -60,9 +70,7 @@ __attribute__((noinline)) static void *call_made_code(void)
 
 int main(int argc, char **argv)
 {
-    /* what a tool in the process sets up at its first allocations comes to lie before the plugins */
-    for (size_t bytes = 16; bytes < 8192; bytes *= 2)
-        free(malloc(bytes));
+    warm_up();
     printf("{\"plugins\":[");
     for (int i = 1; i < argc; i++) {
         run_plugin(argv[i], 1000u * (unsigned)i);

@@ -320,7 +320,8 @@ static void a_page_of_no_memory_is_left_out(void **state)
     assert_int_equal(c->live->len, 1);
     assert_int_equal(g_array_index(c->live, struct lk_live, 0).size, 13);
     capture_free(c);
-    size_t at = (size_t)((uint8_t *)memory - image) + LK_BLOCK_PAGE + 100; /* within the first page */
+    size_t at =
+        (size_t)((uint8_t *)memory - image) + LK_BLOCK_PAGE + 100; /* within the first page */
     c = open_image(image, at);
     assert_int_equal(c->live->len, 0);
     capture_free(c);

@@ -15,7 +15,7 @@ from .process import Failure, Process, environment
 from .variants import VARIANTS, Host, Variant
 
 PYTHON, PERL = "/usr/bin/python3", "/usr/bin/perl"  # Debian's, whatever stands first in PATH
-STACK_METHODS = ("unw_backtrace",)
+STACK_METHODS = ("unw_backtrace", "leakey")
 STACK_DEPTHS = (10, 20, 40)
 
 
