@@ -46,7 +46,7 @@ void lk_sys_init(void)
     pthread_atfork(NULL, NULL, wipe_by_hand);
 }
 
-void *lk_sys_memory(size_t bytes)
+static void *take_memory(size_t bytes)
 {
     int kept = errno;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
@@ -58,7 +58,7 @@ void *lk_sys_memory(size_t bytes)
 void *lk_sys_memory_wiped(size_t bytes)
 {
     int kept = errno;
-    void *start = lk_sys_memory(bytes);
+    void *start = take_memory(bytes);
     if (start && madvise(start, bytes, MADV_WIPEONFORK) != 0) {
         uint32_t i = __atomic_fetch_add(&by_hand_count, 1, __ATOMIC_RELAXED);
         if (i < WIPED_REGIONS) {

@@ -10,12 +10,9 @@
 /* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
 void lk_sys_init(void);
 
-/* Zeroed private memory that is never given back; touched pages alone cost. NULL when there is
- * none. */
-void *lk_sys_memory(size_t bytes);
-
-/* The same, but a child by fork (any kind of fork) finds it zeroed again. State that describes this
- * process alone lives here, so zeros must be its valid beginning. */
+/* Zeroed private memory that is never given back; touched pages alone cost. A child by fork (any kind
+ * of fork) finds it zeroed again: what is in it describes this process alone, and zeros must be its
+ * valid beginning. NULL when there is none. */
 void *lk_sys_memory_wiped(size_t bytes);
 
 /* Such memory for what *place points at, made if there is none yet; two threads may come at once.

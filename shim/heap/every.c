@@ -48,6 +48,10 @@ static __attribute__((noinline)) bool enter_odd_one(struct lk_thread *t, uint64_
 static inline bool enter_block(struct lk_thread *t, struct lk_block *block, uint64_t address,
                                uint64_t size, uint32_t site, uint64_t born, uint64_t now)
 {
+    if (__builtin_expect(block && block->block, 0)) {
+        free_stale(t, address, block->block, now);
+        __atomic_store_n(&block->block, 0, __ATOMIC_RELEASE);
+    }
     if (__builtin_expect(!block || !lk_block_fits(address, size, site), 0)) {
         if (!lk_block_fits(address, size, site))
             return enter_odd_one(t, address, size, site, born, now);
@@ -55,8 +59,6 @@ static inline bool enter_block(struct lk_thread *t, struct lk_block *block, uint
         if (!block)
             return false;
     }
-    if (__builtin_expect(block->block, 0))
-        free_stale(t, address, block->block, now);
     lk_block_enter(block, size, site, t->tag, t->lane, born);
     return true;
 }
