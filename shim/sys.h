@@ -10,9 +10,9 @@
 /* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
 void lk_sys_init(void);
 
-/* Zeroed private memory that is never given back; touched pages alone cost. A child by fork (any kind
- * of fork) finds it zeroed again: what is in it describes this process alone, and zeros must be its
- * valid beginning. NULL when there is none. */
+/* Zeroed private memory that is never given back; touched pages alone cost. A child by fork (any
+ * kind of fork) finds it zeroed again: what is in it describes this process alone, and zeros must
+ * be its valid beginning. NULL when there is none. */
 void *lk_sys_memory_wiped(size_t bytes);
 
 /* Such memory for what *place points at, made if there is none yet; two threads may come at once.
