@@ -15,7 +15,7 @@ from .process import Failure, Process
 from .variants import VARIANTS
 from .workloads import in_turn, number
 
-RING = "8G"  # so that every event is still there
+RING = "4G"  # all of it for the heap, so that every event is still there
 ANALYSERS = ("leakey report", "heaptrack_print", "heaptrack_interpret")
 
 
@@ -74,7 +74,7 @@ class Analysis:
     def _record_leakey(self, case, directory):
         variant = next(each for each in VARIANTS if each.name == "leakey-all")
         outcome = self.session.host.run(self._program(case), variant, directory,
-                                        {"LEAKEY_RING": RING})
+                                        {"LEAKEY_RING": RING, "LEAKEY_CACHE": "off"})
         with self.session.directory() as work:
             report = Process(self._command("leakey report", directory) + ["--format", "json"],
                              work).wait().output
