@@ -202,7 +202,7 @@ static void judge_whole(struct finder *finder, guint index, const struct steady_
     g_array_free(ticks, TRUE);
 }
 
-/* The ring has lost events: by the histories alone. */
+/* The ring has lost events, or holds very many: by the histories alone. */
 static void judge_wrapped(struct finder *finder, guint index, const struct steady_state *steady,
                           const struct survivors *survivors)
 {
@@ -229,8 +229,10 @@ static void judge_capture(struct finder *finder, guint index)
         return;
     bool has_steady_state = steady_state_of(capture, &steady);
     struct survivors *survivors = survivors_of(capture, &steady);
-    (capture->heap_complete_from_ns == 0 ? judge_whole : judge_wrapped)(
-        finder, index, has_steady_state ? &steady : NULL, survivors);
+    bool replayed = capture->heap_complete_from_ns == 0 &&
+                    (double)capture->heap_events_count <= leak_limits.replay_most;
+    (replayed ? judge_whole : judge_wrapped)(finder, index, has_steady_state ? &steady : NULL,
+                                             survivors);
     g_free(survivors);
 }
 

@@ -37,6 +37,7 @@ const struct leak_limits leak_limits = {
     .last_least = 40,         /* growth enough to see that it goes on to the very end ... */
     .last_growth_ratio = 0.1, /* ... in the last two of ten windows; about 0.22 */
 
+    .replay_most = 4e6,  /* heap events; with more, the histories tell as much in no time */
     .history_least = 8,  /* windows of a steady state; fewer show no shape */
     .history_growth = 8, /* sampling means: less may be the estimate's own error */
     .scatter_ratio = 4,  /* growth over the median distance of the floors from their line */

@@ -15,7 +15,7 @@ struct leak_limits {
     double object_early_share, object_late_share;
     double heap_least, heap_seconds, trend, balance_z, retained_ratio, accounted_ratio;
     double levelled_share, late_growth_ratio, last_least, last_growth_ratio;
-    double history_least, history_growth, scatter_ratio;
+    double replay_most, history_least, history_growth, scatter_ratio;
     double chance, table_ratio, tag_ratio;
     double unreachable_least, unreachable_confidence;
     double one_each, error_confidence, most_confidence;

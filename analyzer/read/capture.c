@@ -154,8 +154,8 @@ static uint64_t find_duration(const struct capture *capture)
 }
 
 /* Takes `data` over. fd < 0: bytes of no file. */
-static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *name, int fd,
-                                     GError **error)
+static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *heads,
+                                     const char *name, int fd, GError **error)
 {
     struct lk_header header = {.version = 0};
     memcpy(&header, data, MIN(bytes, sizeof(header)));
@@ -168,6 +168,8 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const char *na
     capture->data = data;
     capture->bytes = bytes;
     read_header(capture);
+    for (guint i = 0; i < heads->len; i++)
+        capture_add_heap_segment(capture, &g_array_index(heads, struct heap_segment_head, i));
     capture_read_tables(capture, segments);
     capture_read_events(capture, segments);
     g_array_free(segments, TRUE);
@@ -202,12 +204,14 @@ struct capture *capture_open(const char *path, GError **error)
     size_t bytes = 0;
     GError *cause = NULL;
     struct capture *capture = NULL;
-    uint8_t *data = snapshot_file(fd, &bytes, &cause);
+    GArray *heads = g_array_new(FALSE, FALSE, sizeof(struct heap_segment_head));
+    uint8_t *data = snapshot_file(fd, &bytes, heads, &cause);
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
     } else {
-        capture = capture_parse(data, bytes, path, fd, error);
+        capture = capture_parse(data, bytes, heads, path, fd, error);
     }
+    g_array_free(heads, TRUE);
     struct stat status;
     if (capture != NULL && fstat(fd, &status) == 0) {
         capture->device = status.st_dev;
@@ -223,7 +227,10 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     uint8_t *data = snapshot_memory(bytes, size, error);
     if (data == NULL)
         return NULL;
-    return capture_parse(data, size, name, -1, error);
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct heap_segment_head));
+    struct capture *capture = capture_parse(data, size, none, name, -1, error);
+    g_array_free(none, TRUE);
+    return capture;
 }
 
 void capture_free(struct capture *capture)

@@ -90,6 +90,7 @@ struct capture {
     uint64_t complete_from_ns;      /* from then on the ring holds every record; 0 when none was
                                        overwritten */
     uint64_t heap_complete_from_ns; /* the same of heap events */
+    uint64_t heap_events_count;     /* that the ring still holds, or nearly */
     GArray *heap_segments;          /* private to read/ */
     uint64_t device, inode;         /* private to read/: of the file; 0: all is in `data` */
     GArray *sites;                  /* struct capture_site, index = id; [0] is "unknown" */

@@ -35,10 +35,18 @@ void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_
     return array->data + id * g_array_get_element_size(array);
 }
 
+/* Of a capture in memory; a file's were found by the snapshot. */
+static void add_heap_segment(const struct part *part)
+{
+    struct heap_segment_head found = {.offset = part->offset, .head = *part->head};
+    memcpy(&found.mark, part->data, MIN(sizeof(found.mark), part->room));
+    capture_add_heap_segment(part->capture, &found);
+}
+
 static void read_segment(const struct part *part)
 {
     if (part->head->granules == 1 && part->head->kind == LK_EXTENT_HEAP_SEGMENT)
-        capture_add_heap_segment(part->capture, part->offset);
+        add_heap_segment(part);
     else if (part->head->granules == 1)
         g_array_append_val(part->segments, part->offset);
     else

@@ -26,12 +26,13 @@ GArray *heap_segments_new(void)
     return g_array_new(FALSE, FALSE, sizeof(struct heap_segment));
 }
 
-void capture_add_heap_segment(struct capture *capture, uint64_t offset)
+void capture_add_heap_segment(struct capture *capture, const struct heap_segment_head *found)
 {
-    const struct lk_extent *head = (const void *)(capture->data + offset);
+    const struct lk_extent *head = &found->head;
+    const struct lk_heap_event mark = found->mark;
+    uint64_t offset = found->offset;
     struct heap_segment segment = {
         .offset = offset, .sequence = head->sequence, .committed = head->committed};
-    struct lk_heap_event mark;
     uint64_t room = MIN((uint64_t)LK_GRANULE, capture->bytes - offset) - sizeof(*head);
     if (segment.committed > room) {
         capture_damage(capture, "segment at %" G_GUINT64_FORMAT ": events after its end", offset);
@@ -39,7 +40,6 @@ void capture_add_heap_segment(struct capture *capture, uint64_t offset)
     }
     if (segment.committed < sizeof(mark))
         return;
-    memcpy(&mark, head + 1, sizeof(mark));
     if ((mark.event & 7) != LK_HEAP_MARK || mark.place > TIME_MAX) {
         capture_damage(capture, "segment at %" G_GUINT64_FORMAT ": its first mark", offset);
         return;
@@ -47,7 +47,9 @@ void capture_add_heap_segment(struct capture *capture, uint64_t offset)
     segment.first_ns = mark.place;
     uint32_t most = (uint32_t)(segment.committed / sizeof(mark));
     bool held = head->state == LK_SEGMENT_OPEN;
-    capture->recorded_count += held ? most - 1 : MIN(head->records, most);
+    uint32_t events = held ? most - 1 : MIN(head->records, most);
+    capture->heap_events_count += events;
+    capture->recorded_count += events;
     g_array_append_val(capture->heap_segments, segment);
 }
 

@@ -7,9 +7,17 @@
 /* Counts one part that is left out, and keeps the first few notes. */
 void capture_damage(struct capture *capture, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* The beginning of a segment of heap events. */
+struct heap_segment_head {
+    uint64_t offset;
+    struct lk_extent head;
+    struct lk_heap_event mark; /* zero where the file ends before it */
+};
+
 /* snapshot.c: the file's bytes in private memory (snapshot_free), consistent where a running
- * process overwrites ring segments. Segments of heap events are left out but for their heads. */
-uint8_t *snapshot_file(int fd, size_t *bytes, GError **error);
+ * process overwrites ring segments. Segments of heap events are left out, as if they had never been
+ * filled: their beginnings are put in `heads` (struct heap_segment_head). */
+uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error);
 uint8_t *snapshot_memory(const void *from, size_t bytes, GError **error); /* a copy */
 void snapshot_free(uint8_t *data, size_t bytes);
 /* Reads up to `bytes` at `offset`; how many there were. */
@@ -34,7 +42,7 @@ void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_
 
 GArray *heap_segments_new(void);
 /* heap_events.c: of each segment of heap events, where it is and what it holds. */
-void capture_add_heap_segment(struct capture *capture, uint64_t offset);
+void capture_add_heap_segment(struct capture *capture, const struct heap_segment_head *found);
 void capture_finish_heap_segments(struct capture *capture);
 
 /* events.c: validates the segments' records and puts them in order. Needs the tables. */

@@ -52,7 +52,8 @@ static void settle_segment(int fd, uint8_t *granule, size_t offset)
 
 /* Reads one extent (a granule where its size is damaged); how many granules to go on by. Zeros are
  * not written: the memory is zero already, and takes no room then. */
-static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, bool running)
+static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, bool running,
+                          GArray *heads)
 {
     struct lk_extent head = {.kind = 0};
     size_t left = size - offset;
@@ -60,8 +61,13 @@ static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, boo
         return 1;
     size_t granules = head.granules != 0 && head.granules <= left / LK_GRANULE ? head.granules : 1;
     size_t bytes = MIN(granules * LK_GRANULE, left);
-    if (head.kind == LK_EXTENT_HEAP_SEGMENT && head.granules == 1)
-        bytes = MIN(sizeof(head) + sizeof(struct lk_heap_event), left); /* and its first mark */
+    if (head.kind == LK_EXTENT_HEAP_SEGMENT && head.granules == 1 && left > sizeof(head)) {
+        struct heap_segment_head found = {.offset = offset, .head = head};
+        snapshot_read(fd, &found.mark, MIN(sizeof(found.mark), left - sizeof(head)),
+                      offset + sizeof(head));
+        g_array_append_val(heads, found);
+        return 1;
+    }
     snapshot_read(fd, data + offset, bytes, offset);
     if (head.kind == LK_EXTENT_SEGMENT && running && bytes == LK_GRANULE)
         settle_segment(fd, data + offset, offset);
@@ -69,7 +75,7 @@ static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, boo
 }
 
 /* What lies behind `used_bytes` was reserved and never handed out. */
-static void read_all(int fd, uint8_t *data, size_t size)
+static void read_all(int fd, uint8_t *data, size_t size, GArray *heads)
 {
     const struct lk_header *header = (const void *)data;
     snapshot_read(fd, data, MIN(size, LK_GRANULE), 0);
@@ -78,7 +84,7 @@ static void read_all(int fd, uint8_t *data, size_t size)
     bool running = header->end == LK_END_RUNNING;
     size_t used = (size_t)MIN((uint64_t)size, header->used_bytes);
     for (size_t offset = LK_GRANULE; offset < used;)
-        offset += read_extent(fd, data, size, offset, running) * LK_GRANULE;
+        offset += read_extent(fd, data, size, offset, running, heads) * LK_GRANULE;
 }
 
 /* Pages that are never written to take no memory: a large ring of heap events costs none. */
@@ -92,7 +98,7 @@ static uint8_t *take_memory(size_t bytes, GError **error)
     return NULL;
 }
 
-uint8_t *snapshot_file(int fd, size_t *bytes, GError **error)
+uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
@@ -106,7 +112,7 @@ uint8_t *snapshot_file(int fd, size_t *bytes, GError **error)
     *bytes = (size_t)status.st_size;
     uint8_t *data = take_memory(*bytes, error);
     if (data != NULL)
-        read_all(fd, data, *bytes);
+        read_all(fd, data, *bytes, heads);
     return data;
 }
 

@@ -29,9 +29,10 @@ static inline struct lk_block *lk_block_find(uint64_t address)
 {
     const uint32_t *pages;
     uint32_t page;
-    if (!lk_block_regions || address % 16 || address >> LK_BLOCK_ADDRESS_BITS)
+    uint32_t **regions = __atomic_load_n(&lk_block_regions, __ATOMIC_ACQUIRE);
+    if (!regions || address % 16 || address >> LK_BLOCK_ADDRESS_BITS)
         return NULL;
-    pages = __atomic_load_n(&lk_block_regions[address >> LK_BLOCK_REGION_BITS], __ATOMIC_ACQUIRE);
+    pages = __atomic_load_n(&regions[address >> LK_BLOCK_REGION_BITS], __ATOMIC_ACQUIRE);
     if (!pages)
         return NULL;
     page = __atomic_load_n(&pages[address / LK_BLOCK_PAGE % LK_BLOCK_PAGES_PER_REGION],

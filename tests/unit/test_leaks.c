@@ -18,7 +18,7 @@
 #include "find/growth.h"
 #include "model/heap.h"
 
-#if defined(__SANITIZE_ADDRESS__) /* ten times slower */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times slower */
 #define SEEDS 10
 #else
 #define SEEDS 50

@@ -16,7 +16,7 @@
 #include "common/shaped_service.h"
 #include "find/spike_train.h"
 
-#if defined(__SANITIZE_ADDRESS__) /* ten times slower */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times slower */
 #define SEEDS 2
 #else
 #define SEEDS 20
