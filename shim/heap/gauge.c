@@ -2,6 +2,7 @@
 #include "heap/gauge.h"
 
 #include "capture/capture.h"
+#include "clock.h"
 #include "heap/timeline.h"
 
 #define PLOT_NS 1000000u /* the timeline hears at least so often of a thread that allocates */
@@ -18,8 +19,11 @@ static void raise_peak(struct lk_header *header, int64_t live, uint64_t now)
         }
 }
 
-static void plot(struct lk_gauge *gauge, int64_t live, uint64_t now)
+/* At the time of now: an event's own may be from before the thread last waited, and what is live
+ * now would then be told as having been live in an earlier bucket. */
+static void plot(struct lk_gauge *gauge, int64_t live)
 {
+    uint64_t now = lk_clock_now();
     lk_timeline_update(now, live > 0 ? (uint64_t)live : 0, gauge->allocated_bytes);
     gauge->allocated_bytes = 0;
     gauge->unplotted = 0;
@@ -39,5 +43,5 @@ void lk_gauge_flush(struct lk_thread *t, uint64_t now)
     gauge->headroom = (int64_t)__atomic_load_n(&header->peak_live_bytes, __ATOMIC_RELAXED) - live;
     if (gauge->unplotted > LK_GAUGE_STEP || gauge->unplotted < -LK_GAUGE_STEP ||
         now >= gauge->due_ns)
-        plot(gauge, live, now);
+        plot(gauge, live);
 }

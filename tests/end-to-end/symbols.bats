@@ -50,8 +50,9 @@ plugin_run -:0' "$(frames "$PLUGIN")"
 
 @test "plugins that were loaded at the same addresses, one after the other, are both named rightly" {
     cp "$BUILT/plugin_second.so" "$DIR/lib/second.so"
-    run_plugins "$PLUGIN" "$DIR/lib/second.so" "$PLUGIN"
-    jqr "$DIR/truth.json" '[.plugins[].base] | unique | length == 1'
+    run_plugins "$PLUGIN" "$DIR/lib/second.so" "$PLUGIN" "$DIR/lib/second.so" "$PLUGIN"
+    # Something of the process may have come to lie where the first one was; not each time.
+    jqr "$DIR/truth.json" '.plugins | group_by(.base) | any(.[]; map(.path) | unique | length == 2)'
     report
     for name in first second; do
         bytes=$(jq "[.plugins[] | select(.path | contains(\"$name\")) | .leaked_bytes] | add" "$DIR/truth.json")

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "common/played_capture.h"
 #include "heap/counts.h"
 #include "heap/history.h"
@@ -19,9 +20,17 @@
 #define ONE    65536u
 #define BLOCKS 3000u
 
+static uint64_t told_ns; /* what the clock says */
+
+uint64_t lk_clock_ask(void)
+{
+    return told_ns;
+}
+
 static int begin(void **state)
 {
     (void)state;
+    told_ns = 0;
     played_begin(1024);
     lk_lane_take(&lk_self, true);
     return 0;
@@ -253,6 +262,29 @@ static void each_further_thread_makes_the_peak_less_certain_by_a_step(void **sta
     assert_int_equal(lk_capture_header()->live_count_q16, (GAUGED * 4000 - GAUGED) * (int64_t)ONE);
 }
 
+static void add_bucket(struct lk_extent *extent, void *bytes_at)
+{
+    const struct lk_bucket *bucket = (const void *)(extent + 1);
+    uint64_t *at = bytes_at;
+    if (extent->first_id != 0)
+        return;
+    for (uint32_t i = 0; i < 4; i++)
+        at[i] = bucket[i].last_live_bytes;
+}
+
+/* A free is told the time from before its thread last waited. What is live then is live now. */
+static void the_timeline_goes_by_the_time_of_now(void **state)
+{
+    uint64_t at[4] = {0};
+    (void)state;
+    allocate(1, 1 << 20, 1);
+    told_ns = 3 * LK_TIMELINE_NS(0);
+    release(1, 1 << 19, false, 2);
+    played_each(LK_EXTENT_TIMELINE, add_bucket, at);
+    assert_int_equal(at[0], 1 << 20);
+    assert_int_equal(at[3], 1 << 19);
+}
+
 /* ---- Histories ---- */
 
 #define TIMED  7u /* sites */
@@ -363,6 +395,7 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(each_further_thread_makes_the_peak_less_certain_by_a_step,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(the_timeline_goes_by_the_time_of_now, begin, end),
         cmocka_unit_test_setup_teardown(histories_are_what_each_event_says, begin, end),
         cmocka_unit_test_setup_teardown(threads_close_windows_together, begin, end),
     };
