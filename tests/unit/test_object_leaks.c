@@ -14,7 +14,7 @@
 #include "common/capture_builder.h"
 #include "model/heap.h"
 
-#if defined(__SANITIZE_ADDRESS__) /* ten times slower */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times slower */
 #define SEEDS 10
 #else
 #define SEEDS 50
