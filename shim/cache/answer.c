@@ -1,4 +1,6 @@
-/* Answers as they come: paired with the commands that await them, recorded, counted. */
+/* Answers as they come, value by value: paired with the commands that await them, recorded,
+ * counted.
+ */
 #include <string.h>
 
 #include "cache/connection.h"
@@ -12,18 +14,7 @@
 #include "capture/capture.h"
 #include "thread.h"
 
-struct answer { /* what one reply, or a broken connection, settles */
-    const struct lk_traffic *traffic;
-    struct lk_connection *connection;
-    const struct lk_layout *layout;
-    uint64_t time_ns;
-    enum lk_outcome forced; /* whatever the reply says; NONE: by the reply */
-    bool any;               /* a recorded key was settled: of the first one is */
-    uint32_t template_id;
-    enum lk_outcome outcome;
-};
-
-static void count_key(const struct answer *answer, const struct lk_pending *key,
+static void count_key(const struct lk_settling *answer, const struct lk_pending *key,
                       const struct lk_settled *settled)
 {
     struct lk_template *record =
@@ -56,7 +47,7 @@ static void count_key(const struct answer *answer, const struct lk_pending *key,
     }
 }
 
-static void write_record(const struct answer *answer, const struct lk_pending *key,
+static void write_record(const struct lk_settling *answer, const struct lk_pending *key,
                          const struct lk_settled *settled)
 {
     struct lk_record_reply *record =
@@ -66,8 +57,7 @@ static void write_record(const struct answer *answer, const struct lk_pending *k
     record->connection = answer->connection->id;
     record->outcome = settled->outcome;
     record->sequence = key->sequence;
-    record->value_hash =
-        settled->text.text ? lk_text_hash(settled->text.text, settled->text.bytes) : 0;
+    record->value_hash = settled->value_hash;
     record->value_bytes = settled->value_bytes;
     record->key_index = key->key_index;
     memset(record->reserved, 0, sizeof record->reserved);
@@ -75,7 +65,8 @@ static void write_record(const struct answer *answer, const struct lk_pending *k
 }
 
 /* The first key's template, and of all keys' outcomes the one that says most. */
-static void sum_up(struct answer *answer, const struct lk_pending *key, enum lk_outcome outcome)
+static void sum_up(struct lk_settling *answer, const struct lk_pending *key,
+                   enum lk_outcome outcome)
 {
     static const uint8_t weight[] = {
         [LK_OUTCOME_OTHER] = 1, [LK_OUTCOME_ERROR] = 2, [LK_OUTCOME_WRITE] = 3,
@@ -87,30 +78,33 @@ static void sum_up(struct answer *answer, const struct lk_pending *key, enum lk_
     answer->any = true;
 }
 
-static void settle_key(struct answer *answer, const struct lk_pending *key, const void *reply)
+static void settle_key(struct lk_settling *answer, const struct lk_pending *key,
+                       const struct lk_seen *seen)
 {
+    static const struct lk_seen nothing;
     struct lk_settled settled = {.outcome = answer->forced};
     if (!answer->traffic->recording || key->traits & LK_PENDING_SILENT)
         return;
     if (answer->forced == LK_OUTCOME_NONE)
-        settled = lk_outcome_of(key, answer->layout, reply, lk_text_hash);
+        settled = lk_outcome_of(key, seen ? seen : &nothing);
     count_key(answer, key, &settled);
     write_record(answer, key, &settled);
     sum_up(answer, key, settled.outcome);
 }
 
-/* All keys of the queue's first command. */
-static void settle_command(struct answer *answer, struct lk_queue *queue, const void *reply)
+/* All keys of the queue's first command; NULL: nothing is known of its answer. */
+static void settle_command(struct lk_settling *answer, struct lk_queue *queue,
+                           const struct lk_seen *seen)
 {
     const struct lk_pending *key = lk_queue_first(queue);
     uint64_t sequence = key ? key->sequence : 0;
     for (; key && key->sequence == sequence; key = lk_queue_first(queue)) {
-        settle_key(answer, key, reply);
+        settle_key(answer, key, seen);
         lk_queue_pop(queue);
     }
 }
 
-static void settle_all(struct answer *answer, struct lk_queue *queue, enum lk_outcome outcome)
+static void settle_all(struct lk_settling *answer, struct lk_queue *queue, enum lk_outcome outcome)
 {
     answer->forced = outcome;
     while (lk_queue_first(queue))
@@ -133,40 +127,95 @@ static void put_aside(struct lk_connection *connection)
     }
 }
 
-static void settle_transaction(struct answer *answer, const struct lk_reply *reply)
+/* ---- Values as they come ---- */
+
+enum mode { /* what the value that comes is to us */
+            MODE_IGNORED,
+            MODE_ANSWER,      /* of the first command that awaits one */
+            MODE_TRANSACTION, /* its elements are the answers of the commands that EXEC ran */
+            MODE_PUSH,        /* RESP3, out of turn, or what answers SUBSCRIBE */
+            MODE_STREAM,      /* a message */
+};
+
+static bool is_text(const struct lk_value *value, const char *upper)
 {
-    struct lk_queue *queued = &answer->connection->queued;
-    for (size_t i = 0; i < reply->elements && lk_queue_first(queued); i++)
-        settle_command(answer, queued, reply->element[i]);
-    settle_all(answer, queued, LK_OUTCOME_OTHER); /* aborted: none of it was done */
+    struct lk_slice text = {value->text, value->bytes};
+    return value->text && lk_slice_is(&text, upper);
 }
 
-static bool is_text(const struct lk_reply *reply, const char *upper)
+static void begin_seen(struct lk_answering *now, const struct lk_queue *queue,
+                       const struct lk_value *value)
 {
-    struct lk_slice text = {reply->text, reply->bytes};
-    return reply->text && lk_slice_is(&text, upper);
+    const struct lk_pending *key = lk_queue_first(queue);
+    const struct lk_command_info *info = lk_command_info_at(key ? key->info : SIZE_MAX);
+    lk_seen_begin(&now->seen, info, key ? key->flags : 0, value);
 }
 
-/* What the answered command does to the connection. */
-static void play_role(struct answer *answer, const struct lk_pending *head,
-                      const struct lk_reply *reply)
+/* Where an answer has an element for each key, and one is complete: it settles its key. */
+static void settle_element(struct lk_settling *answer, struct lk_queue *queue)
+{
+    struct lk_answering *now = &answer->connection->answering;
+    const struct lk_pending *key = lk_queue_first(queue);
+    if (now->seen.answer != LK_ANSWER_EACH || !now->seen.count || !key ||
+        key->sequence != now->sequence || key->key_index + 1u != now->seen.count)
+        return;
+    settle_key(answer, key, &now->seen);
+    lk_queue_pop(queue);
+}
+
+/* The command whose answer is complete. Some of its keys, or all, may be settled already. */
+static void finish_seen(struct lk_settling *answer, struct lk_queue *queue)
+{
+    struct lk_answering *now = &answer->connection->answering;
+    const struct lk_pending *key = lk_queue_first(queue);
+    settle_element(answer, queue);
+    key = lk_queue_first(queue);
+    if (key && key->sequence == now->sequence)
+        settle_command(answer, queue, &now->seen);
+}
+
+static void begin_command(struct lk_settling *answer, struct lk_queue *queue,
+                          const struct lk_value *value)
+{
+    struct lk_answering *now = &answer->connection->answering;
+    const struct lk_pending *key = lk_queue_first(queue);
+    now->sequence = key ? key->sequence : UINT64_MAX;
+    begin_seen(now, queue, value);
+}
+
+/* The first words of a message or push: what it is, and how many subscriptions are left. */
+static void watch_words(struct lk_answering *now, const struct lk_value *value)
+{
+    static const char *const ends[] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
+    if (now->seen.count == 0) {
+        now->subscribes = value->text && value->bytes >= 9 &&
+                          memcmp(value->text + value->bytes - 9, "subscribe", 9) == 0;
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+            now->unsubscribes |= is_text(value, ends[i]);
+    }
+    if (now->seen.count == 2)
+        now->none_left = value->type == LK_REPLY_INTEGER && value->integer == 0;
+    now->seen.count++;
+}
+
+/* What the answered command does to the connection, by the answer's first value. */
+static void play_role(struct lk_settling *answer, uint8_t role, const struct lk_pending *head,
+                      int type)
 {
     struct lk_connection *connection = answer->connection;
-    bool failed = reply->type == LK_REPLY_ERROR;
-    switch (lk_command_info_at(head->info)->role) {
+    bool failed = type == LK_REPLY_ERROR;
+    switch (role) {
     case LK_ROLE_SELECT:
         if (failed)
             connection->database = (uint32_t)head->value_bytes;
         break;
-    case LK_ROLE_EXEC:
-        settle_transaction(answer, reply);
-        break;
+    case LK_ROLE_EXEC: /* aborted: none of it was done */
     case LK_ROLE_DISCARD:
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
     case LK_ROLE_SUBSCRIBE:
     case LK_ROLE_MONITOR:
-        connection->streaming = !failed && reply->type != LK_REPLY_PUSH;
+        connection->streaming = !failed && type != LK_REPLY_PUSH;
         break;
     case LK_ROLE_RESET:
         connection->database = 0;
@@ -177,132 +226,186 @@ static void play_role(struct answer *answer, const struct lk_pending *head,
     }
 }
 
-/* A streaming connection is an ordinary one again after RESET, or when its last subscription is
- * gone. */
-static void watch_stream(struct answer *answer, const struct lk_reply *reply)
+static uint8_t role_of(const struct lk_pending *head)
 {
-    static const char *const ends[] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
-    struct lk_connection *connection = answer->connection;
-    if (is_text(reply, "RESET"))
-        connection->streaming = connection->database = 0;
-    if (reply->elements != 3)
-        return;
-    struct lk_reply kind = lk_reply_read(answer->layout, reply->element[0]);
-    struct lk_reply left = lk_reply_read(answer->layout, reply->element[2]);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (is_text(&kind, ends[i]) && left.type == LK_REPLY_INTEGER && left.integer == 0)
-            connection->streaming = 0;
+    return head ? lk_command_info_at(head->info)->role : LK_ROLE_NONE;
 }
 
-/* In RESP3 (UN)SUBSCRIBE is answered by a push; any other push answers nothing. */
-static bool push_answers(const struct answer *answer, const struct lk_reply *reply)
-{
-    const struct lk_pending *head = lk_queue_first(&answer->connection->pending);
-    struct lk_reply kind =
-        lk_reply_read(answer->layout, reply->elements ? reply->element[0] : NULL);
-    uint8_t role = head ? lk_command_info_at(head->info)->role : LK_ROLE_NONE;
-    return kind.text && kind.bytes >= 9 &&
-           memcmp(kind.text + kind.bytes - 9, "subscribe", 9) == 0 &&
-           (role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE);
-}
-
-static void pair(struct answer *answer, const void *object)
+static void settle_head(struct lk_settling *answer)
 {
     struct lk_connection *connection = answer->connection;
-    struct lk_reply reply = lk_reply_read(answer->layout, object);
-    if (reply.type == LK_REPLY_ATTRIBUTE ||
-        (reply.type == LK_REPLY_PUSH && !push_answers(answer, &reply)))
-        return;
-    if (connection->streaming) {
-        watch_stream(answer, &reply);
-        return;
-    }
-    const struct lk_pending *first = lk_queue_first(&connection->pending);
-    if (!first) {
-        connection->unnoted -= connection->unnoted > 0;
-        return;
-    }
-    if (reply.type == LK_REPLY_STATUS && is_text(&reply, "QUEUED")) {
-        put_aside(connection);
-        return;
-    }
-    struct lk_pending head = *first;
-    play_role(answer, &head, &reply);
-    settle_command(answer, &connection->pending, object);
+    const struct lk_pending *head = lk_queue_first(&connection->pending);
+    if (head && head->sequence == connection->answering.sequence)
+        play_role(answer, role_of(head), head, connection->answering.seen.whole.type);
+    finish_seen(answer, &connection->pending);
     if (connection->streaming) { /* no answers but messages from now on */
         settle_all(answer, &connection->pending, LK_OUTCOME_OTHER);
         connection->unnoted = 0;
     }
 }
 
-/* The thread's allocations since the command was issued, and until its next one, belong to this
- * outcome. */
-static void tag_thread(const struct answer *answer)
+static enum mode mode_of(struct lk_settling *answer, const struct lk_value *value)
 {
-    if (!answer->any)
-        return;
-    lk_tag_settled(LK_TAG(answer->outcome, answer->template_id));
+    struct lk_connection *connection = answer->connection;
+    const struct lk_pending *head = lk_queue_first(&connection->pending);
+    if (value->type == LK_REPLY_ATTRIBUTE)
+        return MODE_IGNORED;
+    if (value->type == LK_REPLY_PUSH)
+        return MODE_PUSH;
+    if (connection->streaming)
+        return MODE_STREAM;
+    if (!head) {
+        connection->unnoted -= connection->unnoted > 0;
+        return MODE_IGNORED;
+    }
+    if (value->type == LK_REPLY_STATUS && is_text(value, "QUEUED")) {
+        put_aside(connection);
+        return MODE_IGNORED;
+    }
+    return role_of(head) == LK_ROLE_EXEC && lk_is_aggregate(value->type) ? MODE_TRANSACTION
+                                                                         : MODE_ANSWER;
 }
 
-void lk_traffic_answered(const struct lk_traffic *traffic, const void *reply)
+static void begin_answer(struct lk_settling *answer, const struct lk_value *value)
 {
-    bool plain = lk_context_is_plain(traffic->library, traffic->context);
-    struct lk_connection *connection = lk_connection_hold(traffic->context);
-    struct answer answer = {.traffic = traffic,
-                            .connection = connection,
-                            .layout = traffic->library->layout,
-                            .time_ns = lk_now(),
-                            .outcome = LK_OUTCOME_OTHER};
-    if (connection && plain) {
-        pair(&answer, reply);
-    } else if (connection) { /* an object of the host's making */
-        answer.forced = LK_OUTCOME_OTHER;
-        settle_command(&answer, &connection->pending, NULL);
+    struct lk_connection *connection = answer->connection;
+    struct lk_answering *now = &connection->answering;
+    answer->any = false;
+    answer->outcome = LK_OUTCOME_OTHER;
+    answer->template_id = 0;
+    *now = (struct lk_answering){.mode = (uint8_t)mode_of(answer, value), .sequence = UINT64_MAX};
+    if (now->mode == MODE_STREAM && is_text(value, "RESET"))
+        connection->streaming = connection->database = 0;
+    if (now->mode == MODE_ANSWER || now->mode == MODE_PUSH)
+        begin_command(answer, &connection->pending, value);
+}
+
+bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk_value *value)
+{
+    struct lk_connection *connection = answer->connection;
+    struct lk_answering *now = &connection->answering;
+    if (depth == 0) {
+        begin_answer(answer, value);
+        return now->mode >= MODE_TRANSACTION || (now->mode == MODE_ANSWER && now->seen.wanted);
     }
-    if (connection)
-        lk_connection_let_go(connection);
-    tag_thread(&answer);
-    if (reply && plain && traffic->recording)
-        lk_reply_given(answer.layout, reply, LK_TAG(answer.outcome, answer.template_id),
-                       answer.time_ns);
+    switch ((enum mode)now->mode) {
+    case MODE_PUSH:
+    case MODE_STREAM:
+        if (depth == 1)
+            watch_words(now, value);
+        return false;
+    case MODE_TRANSACTION:
+        if (depth == 1) {
+            finish_seen(answer, &connection->queued);
+            begin_command(answer, &connection->queued, value);
+            return now->seen.wanted;
+        }
+        depth--;
+        break;
+    case MODE_ANSWER:
+        break;
+    default:
+        return false;
+    }
+    struct lk_queue *queue =
+        now->mode == MODE_TRANSACTION ? &connection->queued : &connection->pending;
+    if (depth == 1) {
+        settle_element(answer, queue);
+        lk_seen_element(&now->seen, value);
+    } else if (depth == 2) {
+        lk_seen_within(&now->seen, value);
+    }
+    return depth < 2 && now->seen.wanted;
+}
+
+/* The thread's allocations since the command was issued, and until its next one, belong to this
+ * outcome. */
+static void tag_thread(const struct lk_settling *answer)
+{
+    if (answer->any)
+        lk_tag_settled(LK_TAG(answer->outcome, answer->template_id));
+}
+
+void lk_answer_end(struct lk_settling *answer)
+{
+    static const struct lk_value array = {.type = LK_REPLY_ARRAY};
+    struct lk_connection *connection = answer->connection;
+    struct lk_answering *now = &connection->answering;
+    uint8_t role = role_of(lk_queue_first(&connection->pending));
+    switch ((enum mode)now->mode) {
+    case MODE_ANSWER:
+        settle_head(answer);
+        break;
+    case MODE_TRANSACTION:
+        finish_seen(answer, &connection->queued);
+        begin_command(answer, &connection->pending, &array);
+        settle_head(answer);
+        break;
+    case MODE_PUSH: /* in RESP3 (UN)SUBSCRIBE is answered by one; any other answers nothing */
+        if (now->subscribes && (role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE))
+            settle_head(answer);
+        break;
+    case MODE_STREAM: /* an ordinary connection again when its last subscription is gone */
+        if (now->unsubscribes && now->none_left)
+            connection->streaming = 0;
+        break;
+    default:
+        break;
+    }
+    now->mode = MODE_IGNORED;
+    tag_thread(answer);
+}
+
+/* ---- One call of a wrapper ---- */
+
+bool lk_answer_open(struct lk_settling *answer, const struct lk_traffic *traffic)
+{
+    *answer = (struct lk_settling){.traffic = traffic,
+                                   .connection = lk_connection_hold(traffic->context),
+                                   .time_ns = lk_now(),
+                                   .outcome = LK_OUTCOME_OTHER};
+    return answer->connection != NULL;
+}
+
+void lk_answer_close(struct lk_settling *answer)
+{
+    lk_connection_let_go(answer->connection);
+}
+
+void lk_answer_opaque(struct lk_settling *answer)
+{
+    answer->forced = LK_OUTCOME_OTHER;
+    settle_command(answer, &answer->connection->pending, NULL);
+    answer->forced = LK_OUTCOME_NONE;
+    tag_thread(answer);
 }
 
 void lk_traffic_broken(const struct lk_traffic *traffic)
 {
-    struct lk_connection *connection = lk_connection_hold(traffic->context);
-    if (!connection)
+    struct lk_settling answer;
+    if (!lk_answer_open(&answer, traffic))
         return;
-    struct answer answer = {.traffic = traffic,
-                            .connection = connection,
-                            .layout = traffic->library->layout,
-                            .time_ns = lk_now()};
-    settle_all(&answer, &connection->pending, LK_OUTCOME_ERROR);
-    settle_all(&answer, &connection->queued, LK_OUTCOME_ERROR);
-    connection->unnoted = 0;
-    connection->streaming = 0;
-    lk_connection_let_go(connection);
+    settle_all(&answer, &answer.connection->pending, LK_OUTCOME_ERROR);
+    settle_all(&answer, &answer.connection->queued, LK_OUTCOME_ERROR);
+    answer.connection->unnoted = 0;
+    answer.connection->streaming = 0;
     tag_thread(&answer);
+    lk_answer_close(&answer);
 }
 
-void lk_traffic_connected(const struct lk_traffic *traffic, bool is_new)
+void lk_traffic_connected(const struct lk_traffic *traffic)
 {
-    uint64_t time_ns = lk_now();
     struct lk_connection *connection = lk_connection_begin(traffic->context);
-    if (connection) {
-        if (traffic->recording)
-            lk_connection_announce(connection, traffic->library->layout, traffic->context, time_ns);
-        lk_connection_let_go(connection);
-    }
-    if (!is_new)
-        lk_context_reconnected(traffic->library->layout, traffic->context);
-    else if (traffic->recording)
-        lk_context_given(traffic->library->layout, traffic->context, time_ns);
+    if (!connection)
+        return;
+    if (traffic->recording)
+        lk_connection_announce(connection, traffic, lk_now());
+    lk_connection_let_go(connection);
 }
 
 void lk_traffic_closing(const struct lk_traffic *traffic)
 {
     uint32_t id = lk_connection_end(traffic->context);
-    lk_context_freed(traffic->context);
     if (!id || !traffic->recording)
         return;
     struct lk_record_connect *record =

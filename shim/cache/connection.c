@@ -1,6 +1,8 @@
 /* The table of connections. */
 #include "cache/connection.h"
 
+#include <string.h>
+
 #include "capture/capture.h"
 #include "sys.h"
 
@@ -71,6 +73,7 @@ static void renew(struct lk_connection *connection)
     connection->muted = connection->mute_next = 0;
     lk_queue_clear(&connection->pending);
     lk_queue_clear(&connection->queued);
+    memset(&connection->answering, 0, sizeof connection->answering);
 }
 
 static struct lk_connection *hold(const void *context, bool anew)
@@ -118,11 +121,11 @@ uint32_t lk_connection_end(const void *context)
     return id;
 }
 
-static void write_connect(struct lk_connection *connection, const struct lk_layout *layout,
-                          const void *context, uint64_t time_ns)
+static void write_connect(struct lk_connection *connection, const struct lk_traffic *traffic,
+                          uint64_t time_ns)
 {
     char peer[PEER_MAX + 8] = {0};
-    size_t bytes = lk_context_peer(layout, context, peer, PEER_MAX);
+    size_t bytes = traffic->peer ? traffic->peer(traffic, peer, PEER_MAX) : 0;
     struct lk_record_connect *record =
         lk_record_begin(LK_RECORD_CONNECT, sizeof *record + bytes, time_ns);
     if (!record)
@@ -134,9 +137,9 @@ static void write_connect(struct lk_connection *connection, const struct lk_layo
     connection->announced = 1;
 }
 
-void lk_connection_announce(struct lk_connection *connection, const struct lk_layout *layout,
-                            const void *context, uint64_t time_ns)
+void lk_connection_announce(struct lk_connection *connection, const struct lk_traffic *traffic,
+                            uint64_t time_ns)
 {
     if (!connection->announced)
-        write_connect(connection, layout, context, time_ns);
+        write_connect(connection, traffic, time_ns);
 }

@@ -10,10 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cache/abi.h"
 #include "cache/pending.h"
+#include "cache/traffic.h"
 
 #define LK_CONNECTIONS_MAX 4096u
+
+struct lk_answering {  /* an answer of which not all may have come yet: answer.c */
+    uint64_t sequence; /* of the command that it answers */
+    struct lk_seen seen;
+    uint8_t mode;
+    bool subscribes, unsubscribes, none_left; /* by a message's words */
+};
 
 struct lk_connection {
     uint64_t context;       /* its address; 0: never used, 1: given up */
@@ -28,6 +35,7 @@ struct lk_connection {
     uint8_t mute_next;       /* CLIENT REPLY SKIP */
     struct lk_queue pending; /* issued, in order */
     struct lk_queue queued;  /* answered with QUEUED; EXEC settles them */
+    struct lk_answering answering;
 } __attribute__((aligned(64)));
 
 /* Reserves memory; once. */
@@ -44,7 +52,7 @@ void lk_connection_let_go(struct lk_connection *connection);
 uint32_t lk_connection_end(const void *context);
 
 /* Writes its CONNECT record, if that is not done yet. */
-void lk_connection_announce(struct lk_connection *connection, const struct lk_layout *layout,
-                            const void *context, uint64_t time_ns);
+void lk_connection_announce(struct lk_connection *connection, const struct lk_traffic *traffic,
+                            uint64_t time_ns);
 
 #endif

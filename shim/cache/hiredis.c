@@ -16,9 +16,9 @@
 #include "cache/cache.h"
 #include "cache/commands.h"
 #include "cache/connection.h"
+#include "cache/hiredis_answer.h"
 #include "cache/replies.h"
 #include "cache/templates.h"
-#include "cache/traffic.h"
 #include "config.h"
 #include "real.h"
 #include "thread.h"
@@ -50,8 +50,10 @@ static bool enter(struct lk_traffic *traffic)
 
 static void issued(struct lk_library *library, const void *context, const char *bytes, size_t count)
 {
-    struct lk_traffic traffic = {
-        .library = library, .context = context, .sync = lk_self.cache_seen & SEEN_SYNC};
+    struct lk_traffic traffic = {.library = library,
+                                 .context = context,
+                                 .peer = lk_hiredis_peer,
+                                 .sync = lk_self.cache_seen & SEEN_SYNC};
     if (enter(&traffic)) {
         lk_traffic_issued(&traffic, bytes, count);
         lk_leave();
@@ -60,16 +62,16 @@ static void issued(struct lk_library *library, const void *context, const char *
 
 static void answered(struct lk_library *library, const void *context, const void *reply)
 {
-    struct lk_traffic traffic = {.library = library, .context = context};
+    struct lk_traffic traffic = {.library = library, .context = context, .peer = lk_hiredis_peer};
     if (enter(&traffic)) {
-        lk_traffic_answered(&traffic, reply);
+        lk_hiredis_answered(&traffic, reply);
         lk_leave();
     }
 }
 
 static void broken(struct lk_library *library, const void *context)
 {
-    struct lk_traffic traffic = {.library = library, .context = context};
+    struct lk_traffic traffic = {.library = library, .context = context, .peer = lk_hiredis_peer};
     if (enter(&traffic)) {
         lk_traffic_broken(&traffic);
         lk_leave();
@@ -82,9 +84,10 @@ static void broken(struct lk_library *library, const void *context)
  * which moves the context to another address afterwards. */
 static void connected(const void *original, const void *context, const void *caller, bool is_new)
 {
-    struct lk_traffic traffic = {.library = library_of(original, context), .context = context};
+    struct lk_traffic traffic = {
+        .library = library_of(original, context), .context = context, .peer = lk_hiredis_peer};
     if (traffic.library && !lk_library_holds(traffic.library, caller) && enter(&traffic)) {
-        lk_traffic_connected(&traffic, is_new);
+        lk_hiredis_connected(&traffic, is_new);
         lk_leave();
     }
 }
@@ -159,9 +162,10 @@ int redisReconnect(void *context)
 
 static void closing(const void *original, const void *context)
 {
-    struct lk_traffic traffic = {.library = library_of(original, context), .context = context};
+    struct lk_traffic traffic = {
+        .library = library_of(original, context), .context = context, .peer = lk_hiredis_peer};
     if (traffic.library && enter(&traffic)) {
-        lk_traffic_closing(&traffic);
+        lk_hiredis_closing(&traffic);
         lk_leave();
     }
 }

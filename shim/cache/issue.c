@@ -114,11 +114,16 @@ static void await(struct issue *issue, const struct lk_pending *item)
     }
 }
 
+static uint64_t issued_ns(const struct issue *issue)
+{
+    return issue->traffic->issued_ns ? issue->traffic->issued_ns : issue->time_ns;
+}
+
 static void issue_key(struct issue *issue, const struct lk_command_key *key, uint32_t index)
 {
     struct lk_pending item = {
         .sequence = issue->sequence,
-        .issued_ns = issue->time_ns,
+        .issued_ns = issued_ns(issue),
         .value_bytes = key->value_bytes,
         .flags = key->flags,
         .details = key->details,
@@ -147,7 +152,7 @@ static void issue_keyless(struct issue *issue)
     const struct lk_command_info *info = issue->command->info;
     struct lk_pending item = {
         .sequence = issue->sequence,
-        .issued_ns = issue->time_ns,
+        .issued_ns = issued_ns(issue),
         .flags = issue->keys ? 0 : info->flags,
         .key_index = LK_NO_KEY,
         .info = (uint16_t)lk_command_info_index(info),
@@ -212,8 +217,7 @@ void lk_traffic_issued(const struct lk_traffic *traffic, const char *bytes, size
     struct issue issue = {
         .traffic = traffic, .connection = connection, .command = &command, .time_ns = lk_now()};
     if (traffic->recording)
-        lk_connection_announce(connection, traffic->library->layout, traffic->context,
-                               issue.time_ns);
+        lk_connection_announce(connection, traffic, issue.time_ns);
     while (bytes && bytes < end && lk_command_begin(&command, bytes, (size_t)(end - bytes))) {
         issue_command(&issue);
         bytes = lk_command_end(&command);

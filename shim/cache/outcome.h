@@ -3,21 +3,20 @@
 #ifndef LK_CACHE_OUTCOME_H
 #define LK_CACHE_OUTCOME_H
 
-#include "cache/abi.h"
-#include "cache/commands.h"
 #include "cache/pending.h"
+#include "cache/seen.h"
+#include "capture/layout.h"
 
 struct lk_settled {
     enum lk_outcome outcome;
     bool written; /* the write was done */
     bool deleted;
     uint64_t value_bytes; /* of a hit */
-    struct lk_slice text; /* of a hit of one string; NULL otherwise */
+    uint64_t value_hash;  /* of a hit of one string; 0 otherwise */
 };
 
-/* `key_hash_of` hashes a key as lk_pending.key_hash was (for answers that name a key). */
-struct lk_settled lk_outcome_of(const struct lk_pending *key, const struct lk_layout *layout,
-                                const void *answer,
-                                uint64_t (*key_hash_of)(const void *text, size_t bytes));
+/* Where an answer has an element for each key (LK_ANSWER_EACH), of the key whose element is the
+ * latest one seen; of keys that have none, once the answer is complete. */
+struct lk_settled lk_outcome_of(const struct lk_pending *key, const struct lk_seen *seen);
 
 #endif

@@ -1,6 +1,7 @@
 // What verbs mean: keys, values, expiry and options of each kind of command, and what their answers
 // say: hit, miss, write, error.
-// links: shim/cache/commands.c shim/cache/resp.c shim/cache/outcome.c shim/cache/abi.c
+// links: shim/cache/commands.c shim/cache/resp.c shim/cache/outcome.c shim/cache/seen.c
+// links: shim/cache/abi.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -205,6 +206,15 @@ static void *list_reply(int type, size_t elements, const void **element)
     return reply;
 }
 
+static struct lk_value value_of(const struct lk_reply *reply)
+{
+    return (struct lk_value){.type = reply->type,
+                             .integer = reply->integer,
+                             .text = reply->text,
+                             .bytes = reply->bytes,
+                             .elements = reply->elements};
+}
+
 static struct lk_settled settle(const char *line, uint16_t key_index, const void *answer)
 {
     char bytes[256];
@@ -220,7 +230,18 @@ static struct lk_settled settle(const char *line, uint16_t key_index, const void
         .key_index = key_index,
         .info = (uint16_t)lk_command_info_index(command.info),
     };
-    return lk_outcome_of(&pending, layout, answer, lk_text_hash);
+    struct lk_reply reply = lk_reply_read(layout, answer);
+    struct lk_value value = value_of(&reply);
+    struct lk_seen seen;
+    lk_seen_begin(&seen, command.info, key.flags, &value);
+    for (size_t i = 0; i < reply.elements; i++) {
+        struct lk_reply element = lk_reply_read(layout, reply.element[i]);
+        value = value_of(&element);
+        lk_seen_element(&seen, &value);
+        if (command.info->answer == LK_ANSWER_EACH && i == key_index)
+            break;
+    }
+    return lk_outcome_of(&pending, &seen);
 }
 
 static void assert_outcome(const char *line, uint16_t key_index, const void *answer, int outcome)
@@ -251,6 +272,8 @@ static void check_reads(void)
     assert_outcome("BLPOP a b 1", 1, list_reply(LK_REPLY_ARRAY, 2, named), LK_OUTCOME_HIT);
     assert_outcome("BLPOP a b 1", 0, nil, LK_OUTCOME_OTHER);
     assert_outcome("EXISTS k", 0, integer_reply(0), LK_OUTCOME_OTHER);
+    assert_outcome("GET k", 0, text_reply(LK_REPLY_ERROR, "MOVED 1 h:1"), LK_OUTCOME_OTHER);
+    assert_outcome("MGET a b", 1, text_reply(LK_REPLY_ERROR, "ASK 1 h:1"), LK_OUTCOME_OTHER);
     assert_outcome("GETDEL k", 0, nil, LK_OUTCOME_MISS);
     assert_false(settle("GETDEL k", 0, nil).deleted);
     assert_true(settle("GETDEL k", 0, value).deleted);

@@ -3,7 +3,7 @@
 // links: shim/cache/issue.c shim/cache/answer.c shim/cache/connection.c shim/cache/templates.c
 // links: shim/cache/replies.c shim/cache/outcome.c shim/cache/commands.c shim/cache/resp.c
 // links: shim/cache/abi.c shim/cache/pending.c shim/cache/names.c shim/cache/sketch.c
-// links: shim/cache/tag.c
+// links: shim/cache/tag.c shim/cache/seen.c shim/cache/hiredis_answer.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 
 #include "cache/commands.h"
 #include "cache/connection.h"
+#include "cache/hiredis_answer.h"
 #include "cache/inputs.h"
 #include "cache/templates.h"
 #include "cache/text.h"
-#include "cache/traffic.h"
 #include "capture/capture.h"
 #include "heap/heap.h"
 #include "heap/live.h"
@@ -289,13 +289,13 @@ static const void *make_list(int type, size_t count)
 static void answer(int type, const char *text)
 {
     struct lk_traffic how = traffic(true);
-    lk_traffic_answered(&how, make(reply, type, text));
+    lk_hiredis_answered(&how, make(reply, type, text));
 }
 
 static void answer_list(int type, size_t count)
 {
     struct lk_traffic how = traffic(true);
-    lk_traffic_answered(&how, make_list(type, count));
+    lk_hiredis_answered(&how, make_list(type, count));
 }
 
 static void assert_journal(const char *expected)
@@ -307,7 +307,7 @@ static void assert_journal(const char *expected)
 static void connect_first(void)
 {
     struct lk_traffic how = traffic(true);
-    lk_traffic_connected(&how, true);
+    lk_hiredis_connected(&how, true);
     assert_journal("connect 1;");
 }
 
@@ -410,7 +410,7 @@ static void follows_the_database(void **state)
     issue("GET a");
     assert_journal("#0  db0;#1 a db5;#0 OTHER;#1 MISS;#2  db5;#2 ERROR;#3 a db5;");
     struct lk_traffic how = traffic(true);
-    lk_traffic_connected(&how, false);
+    lk_hiredis_connected(&how, false);
     issue("GET a");
     assert_journal("connect 2;context 5;#0 a db0;");
 }
@@ -428,7 +428,7 @@ static void settles_all_when_it_breaks(void **state)
     assert_int_equal(header.errors, 2);
     issue("GET d");
     answer(LK_REPLY_NIL, NULL);
-    lk_traffic_closing(&how);
+    lk_hiredis_closing(&how);
     assert_journal("#2 d db0;#2 MISS;disconnect 1;");
     assert_int_equal(live_contexts, 0);
 }
@@ -470,7 +470,7 @@ static void pairs_while_paused(void **state)
     issue_as("SELECT 3", false, false);
     issue("GET d");
     answer(LK_REPLY_NIL, NULL);
-    lk_traffic_answered(&paused, make(reply, LK_REPLY_NIL, NULL));
+    lk_hiredis_answered(&paused, make(reply, LK_REPLY_NIL, NULL));
     answer(LK_REPLY_STATUS, "OK");
     answer(LK_REPLY_STRING, "v");
     assert_journal("#0 a db0;#3 d db3;#0 MISS;#3 HIT;");
