@@ -71,6 +71,7 @@ static const char *const group_files[] = {
     [LK_GROUP_HIREDIS] = "libhiredis.so",
     [LK_GROUP_CRYPTO] = "libcrypto.so",
     [LK_GROUP_XXHASH] = "libxxhash.so",
+    [LK_GROUP_TLS] = "libssl.so",
 };
 
 struct search {

@@ -10,15 +10,18 @@
 #define LK_REAL_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 struct lk_u128 { /* XXH128_hash_t */
     uint64_t low64, high64;
 };
 
-enum lk_group { LK_GROUP_LIBC, LK_GROUP_HIREDIS, LK_GROUP_CRYPTO, LK_GROUP_XXHASH };
+enum lk_group { LK_GROUP_LIBC, LK_GROUP_HIREDIS, LK_GROUP_CRYPTO, LK_GROUP_XXHASH, LK_GROUP_TLS };
 
 enum lk_symbol {
 #define LK_SYMBOL(group, name, result, parameters) LK_SYMBOL_##name,
@@ -50,6 +53,11 @@ void *lk_real_find(enum lk_symbol symbol, const void *caller);
 #define LK_REAL_TYPE(name) __typeof__(&name)
 /* For libc: never NULL after lk_real_init, except names that this libc does not have. */
 #define LK_REAL(name) ((LK_REAL_TYPE(name))lk_real_table[LK_SYMBOL_##name])
+/* For libc's that may be called before lk_init. */
+#define LK_REAL_EARLY(name)                                                 \
+    ((void)(__builtin_expect(lk_real_table[LK_SYMBOL_##name] != NULL, 1) || \
+            (lk_real_init(), true)),                                        \
+     LK_REAL(name))
 /* For the other groups, at a wrapper's entry. */
 #define LK_REAL_FOUND(name)                                                            \
     ((LK_REAL_TYPE(name))(__builtin_expect(lk_real_table[LK_SYMBOL_##name] != NULL, 1) \

@@ -136,7 +136,7 @@ bool lk_enter_existing(void)
 void lk_leave(void)
 {
     struct lk_thread *t = &lk_self;
-    if (t->late)
+    if (t->late && __atomic_load_n(&lk_state->phase, __ATOMIC_RELAXED) == LK_PHASE_OPEN)
         lk_thread_settle(); /* no destructor will come for it any more */
     errno = t->saved_errno;
     t->depth = 0;

@@ -62,6 +62,7 @@ struct lk_thread {
     uint32_t heap_marks;
     uint32_t tag; /* LK_TAG of the latest cache command; 0: none yet */
     uint64_t heap_mark_ns;
+    uint64_t tag_command;   /* of a tag whose outcome is pending: cache/tag.h */
     uint64_t tag_allocated; /* bytes under that tag that are not in the template's counters yet */
     uint32_t lane;          /* whose counters the thread uses: heap/counts.h */
     uint32_t lane_shared;   /* other threads use them too */

@@ -73,6 +73,7 @@ static void sum_up(struct lk_settling *answer, const struct lk_pending *key,
         [LK_OUTCOME_HIT] = 4,   [LK_OUTCOME_MISS] = 5,  [LK_OUTCOME_PENDING] = 0};
     if (!answer->any)
         answer->template_id = key->template_id;
+    answer->sequence = key->sequence;
     if (!answer->any || weight[outcome] > weight[answer->outcome])
         answer->outcome = outcome;
     answer->any = true;
@@ -323,7 +324,8 @@ bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk
 static void tag_thread(const struct lk_settling *answer)
 {
     if (answer->any)
-        lk_tag_settled(LK_TAG(answer->outcome, answer->template_id));
+        lk_tag_settled(LK_TAG(answer->outcome, answer->template_id),
+                       lk_tag_command(answer->connection->id, answer->sequence));
 }
 
 void lk_answer_end(struct lk_settling *answer)

@@ -124,10 +124,11 @@ const char *lk_command_end(struct lk_command *command)
 
 /* ---- What stands between a key and the next ---- */
 
-static void add_value(struct lk_command_key *key, const struct lk_slice *value, bool first)
+static void add_value(struct lk_command_key *key, const struct lk_slice *value,
+                      const struct lk_resp *resp, bool first)
 {
-    uint64_t hash = lk_text_hash(value->text, value->bytes);
-    key->value_bytes += value->bytes;
+    uint64_t hash = resp->long_bytes ? resp->long_hash : lk_text_hash(value->text, value->bytes);
+    key->value_bytes += resp->long_bytes ? resp->long_bytes : value->bytes;
     key->value_hash =
         first ? hash : (key->value_hash ^ key->value_hash >> 29) * 0x9e3779b97f4a7c15u + hash;
 }
@@ -165,6 +166,7 @@ static const struct option {
 struct reading { /* the arguments of one key */
     struct lk_command_key *key;
     const struct lk_command_info *info;
+    const struct lk_resp *resp;
     uint32_t shift;      /* leading options passed by */
     uint32_t to_pass;    /* of a leading option's own arguments */
     uint32_t leading_at; /* where the next leading option may stand */
@@ -234,7 +236,7 @@ static void read_argument(struct reading *reading, const struct lk_slice *argume
         return;
     if (info->value_first && place >= value_first &&
         (info->value_step ? (place - value_first) % info->value_step == 0 : place == value_first)) {
-        add_value(reading->key, argument, !reading->any_value);
+        add_value(reading->key, argument, reading->resp, !reading->any_value);
         reading->any_value = true;
     }
     if (info->ttl_at && place == info->ttl_at)
@@ -247,7 +249,8 @@ bool lk_command_next_key(struct lk_command *command, struct lk_command_key *key)
 {
     const struct lk_command_info *info = command->info;
     struct lk_resp *resp = &command->resp;
-    struct reading reading = {.key = key, .info = info, .leading_at = (uint32_t)info->first + 1};
+    struct reading reading = {
+        .key = key, .info = info, .resp = resp, .leading_at = (uint32_t)info->first + 1};
     struct lk_slice argument;
     if (!command->key_count)
         return false;
@@ -259,6 +262,8 @@ bool lk_command_next_key(struct lk_command *command, struct lk_command_key *key)
     uint32_t end = info->last == info->first ? resp->count : at + info->step;
     *key = (struct lk_command_key){
         .text = argument,
+        .whole_bytes = resp->long_bytes ? resp->long_bytes : argument.bytes,
+        .hash = resp->long_bytes ? resp->long_hash : 0,
         .flags = info->flags,
         .ttl_ms = info->expiry == LK_EXPIRY_NONE ? LK_TTL_NONE : LK_TTL_UNKNOWN,
     };

@@ -61,8 +61,10 @@ enum lk_command_detail { /* beside lk_command_flag */
                          LK_DETAIL_GET = 1u << 2, /* SET ... GET answers the old value */
 };
 
-struct lk_command_key { /* one key of a command */
-    struct lk_slice text;
+struct lk_command_key {   /* one key of a command */
+    struct lk_slice text; /* of a long one (resp.h) its beginning */
+    uint64_t whole_bytes;
+    uint64_t hash;  /* lk_text_hash of the whole text, where it was taken already; or 0 */
     uint16_t flags; /* enum lk_command_flag, by options and all */
     uint8_t details;
     bool ttl_is_date; /* ttl_ms counts from 1970 */

@@ -22,6 +22,8 @@
 #include "config.h"
 #include "real.h"
 #include "thread.h"
+#include "wire/owned.h"
+#include "wire/wire.h"
 
 enum seen {
     SEEN_APPEND = 1u << 0,
@@ -34,12 +36,17 @@ void lk_cache_init(void)
     lk_commands_init();
     lk_templates_init();
     lk_connections_init();
+    lk_wire_init();
 }
 
 /* The library of an original that was called with this context; NULL: nothing is to be recorded. */
 static struct lk_library *library_of(const void *original, const void *context)
 {
-    return context && lk_config.cache && !lk_config.off ? lk_library_of(original) : NULL;
+    struct lk_library *library =
+        context && lk_config.cache && !lk_config.off ? lk_library_of(original) : NULL;
+    if (library) /* or its traffic would be seen at the socket, too */
+        lk_wire_not(lk_field_int(context, library->layout->fd));
+    return library;
 }
 
 static bool enter(struct lk_traffic *traffic)

@@ -83,9 +83,9 @@ static void write_record(const struct issue *issue, const struct lk_pending *ite
     record->value_hash = key->value_hash;
     record->value_bytes = key->value_bytes;
     record->ttl_ms = ttl_from_now(key);
-    record->key_bytes = (uint32_t)key->text.bytes;
+    record->key_bytes = (uint32_t)key->whole_bytes;
     record->text_bytes = (uint32_t)stored;
-    if (key->text.bytes > LK_TEXT_MAX)
+    if (key->whole_bytes > LK_TEXT_MAX)
         record->flags |= LK_COMMAND_CUT;
     if (key->text.bytes && !is_printable(key->text.text, key->text.bytes))
         record->flags |= LK_COMMAND_BINARY;
@@ -133,12 +133,12 @@ static void issue_key(struct issue *issue, const struct lk_command_key *key, uin
         .traits = key->ttl_ms == LK_TTL_NONE ? LK_PENDING_NO_TTL : 0,
     };
     bool fresh;
-    item.key_hash = lk_text_hash(key->text.text, key->text.bytes);
+    item.key_hash = key->hash ? key->hash : lk_text_hash(key->text.text, key->text.bytes);
     item.template_id = lk_template_of(key->text.text, key->text.bytes, item.key_hash, &fresh);
     if (!issue->site && (fresh || (!index && issue->sequence % SITE_EVERY == 0)))
         issue->site = lk_site_here();
     if (issue->traffic->sync && !index)
-        lk_tag_issued(item.template_id);
+        lk_tag_issued(item.template_id, lk_tag_command(issue->connection->id, issue->sequence));
     lk_input_write(key->text.text, key->text.bytes, item.key_hash, issue->time_ns);
     write_record(issue, &item, key);
     await(issue, &item);
@@ -161,7 +161,7 @@ static void issue_keyless(struct issue *issue)
     int64_t database;
     if (issue->traffic->recording) {
         if (issue->traffic->sync)
-            lk_tag_issued(0);
+            lk_tag_issued(0, lk_tag_command(issue->connection->id, issue->sequence));
         issue->keys = 0;
         write_record(issue, &item, &none);
     }
@@ -195,16 +195,17 @@ static void issue_command(struct issue *issue)
     issue->site = 0;
     /* Key numbers are 16 bits wide; what is beyond is not recorded. */
     issue->keys = issue->command->key_count < LK_NO_KEY ? issue->command->key_count : LK_NO_KEY;
-    if (issue->traffic->sync)
-        lk_self.pending_count = 0;
     if (issue->traffic->recording)
         issue->verb = lk_verb_count(issue->command);
     if (!issue->keys || !issue->traffic->recording) {
         issue_keyless(issue);
         return;
     }
-    for (uint32_t i = 0; i < issue->keys && lk_command_next_key(issue->command, &key); i++)
-        issue_key(issue, &key, i);
+    uint32_t count = 0;
+    for (; count < issue->keys && lk_command_next_key(issue->command, &key); count++)
+        issue_key(issue, &key, count);
+    if (!count) /* it broke off before its keys */
+        issue_keyless(issue);
 }
 
 void lk_traffic_issued(const struct lk_traffic *traffic, const char *bytes, size_t count)

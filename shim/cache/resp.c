@@ -93,6 +93,19 @@ static bool next_word(struct lk_resp *resp, struct lk_slice *argument)
     return true;
 }
 
+/* A long argument's beginning, or NULL. */
+static const char *read_long(struct lk_resp *resp, uint64_t *stored)
+{
+    struct lk_resp_long head;
+    if ((size_t)(resp->end - resp->at) < sizeof head || *resp->at != (char)LK_RESP_LONG)
+        return NULL;
+    memcpy(&head, resp->at, sizeof head);
+    resp->long_bytes = head.bytes;
+    resp->long_hash = head.hash;
+    *stored = head.stored;
+    return resp->at + sizeof head;
+}
+
 bool lk_resp_next(struct lk_resp *resp, struct lk_slice *argument)
 {
     uint64_t bytes;
@@ -102,6 +115,9 @@ bool lk_resp_next(struct lk_resp *resp, struct lk_slice *argument)
     if (resp->is_inline)
         return next_word(resp, argument);
     const char *text = read_count(resp->at, resp->end, '$', &bytes);
+    resp->long_bytes = 0;
+    if (!text)
+        text = read_long(resp, &bytes);
     if (!text || bytes > (uint64_t)(resp->end - text) || (uint64_t)(resp->end - text) - bytes < 2 ||
         text[bytes] != '\r' || text[bytes + 1] != '\n') {
         resp->count = 0;

@@ -14,11 +14,24 @@ struct lk_slice {
     size_t bytes;
 };
 
+/* A long argument of which not all is to be had (put together by wire/sent.c): instead of
+ * "$<length>" and the bytes stand this head and the first `stored` bytes. No client can send the
+ * mark. */
+#define LK_RESP_LONG        1u
+#define LK_RESP_LONG_STORED 4096u
+struct lk_resp_long {
+    uint32_t mark, stored;
+    uint64_t bytes; /* the whole argument's */
+    uint64_t hash;  /* lk_text_hash of it */
+};
+
 struct lk_resp { /* a command being read, argument by argument */
     const char *at, *end;
     uint32_t count; /* of arguments, the verb included */
     uint32_t index; /* of the argument that lk_resp_next gives next */
     bool is_inline;
+    uint64_t long_bytes,
+        long_hash; /* of the latest argument, where it is a long one: its own are 0 */
 };
 
 /* Begins with the command that stands first in bytes[0..count); false when there is none (empty

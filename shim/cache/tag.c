@@ -1,6 +1,8 @@
 /* Tags of the thread's allocations. */
 #include "cache/tag.h"
 
+#include <stdbool.h>
+
 #include "cache/templates.h"
 #include "capture/capture.h"
 #include "heap/heap.h"
@@ -18,17 +20,22 @@ void lk_tag_flush(void)
     t->tag_allocated = 0;
 }
 
-void lk_tag_issued(uint32_t template_id)
+void lk_tag_issued(uint32_t template_id, uint64_t command)
 {
     lk_tag_flush();
     lk_self.tag = LK_TAG(LK_OUTCOME_PENDING, template_id);
+    lk_self.tag_command = command;
+    lk_self.pending_count = 0;
 }
 
-void lk_tag_settled(uint32_t tag)
+void lk_tag_settled(uint32_t tag, uint64_t command)
 {
     struct lk_thread *t = &lk_self;
-    if (LK_TAG_OUTCOME(t->tag) != LK_OUTCOME_PENDING)
+    bool awaited = LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->tag_command == command;
+    if (!awaited) { /* what was allocated so far is another command's */
         lk_tag_flush();
+        t->pending_count = 0;
+    }
     t->tag = tag;
     for (uint32_t i = 0; i < t->pending_count; i++)
         lk_heap_retag(~t->pending[i], tag);

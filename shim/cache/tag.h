@@ -8,11 +8,18 @@
 
 #include <stdint.h>
 
-/* A command was issued; its outcome is pending. */
-void lk_tag_issued(uint32_t template_id);
+/* A command was issued whose outcome is pending; `command` is a number of its own in the process.
+ */
+void lk_tag_issued(uint32_t template_id, uint64_t command);
 
-/* Its outcome is known: what was allocated since it was issued is of that, too. */
-void lk_tag_settled(uint32_t tag);
+/* A command's outcome is known: if it is the one that was issued last, what was allocated since is
+ * of that, too. */
+void lk_tag_settled(uint32_t tag, uint64_t command);
+
+static inline uint64_t lk_tag_command(uint32_t connection, uint64_t sequence)
+{
+    return (uint64_t)connection << 40 ^ sequence;
+}
 
 void lk_tag_flush(void);
 

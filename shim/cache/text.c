@@ -31,16 +31,48 @@ static void make_secret(void)
     __atomic_store_n(&secret_made, 1, __ATOMIC_RELEASE);
 }
 
-static uint64_t keyed(const void *text, size_t bytes)
+static void need_secret(void)
 {
     if (!__atomic_load_n(&secret_made, __ATOMIC_ACQUIRE))
         make_secret();
+}
+
+static uint64_t keyed(const void *text, size_t bytes)
+{
+    need_secret();
     return XXH3_64bits_withSecret(text, bytes, secret, sizeof secret);
 }
 
 uint64_t lk_text_hash(const void *text, size_t bytes)
 {
     return lk_config.hash_keys ? keyed(text, bytes) : XXH3_64bits(text, bytes);
+}
+
+static_assert(sizeof(XXH3_state_t) <= sizeof(struct lk_text_hasher), "room for the state");
+
+static XXH3_state_t *state_of(const struct lk_text_hasher *hasher)
+{
+    return (XXH3_state_t *)(uintptr_t)hasher;
+}
+
+void lk_text_hash_begin(struct lk_text_hasher *hasher)
+{
+    if (lk_config.hash_keys) {
+        need_secret();
+        XXH3_64bits_reset_withSecret(state_of(hasher), secret, sizeof secret);
+    } else {
+        XXH3_64bits_reset(state_of(hasher));
+    }
+}
+
+void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t bytes)
+{
+    XXH3_64bits_update(state_of(hasher), text, bytes);
+}
+
+uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
+{
+    return XXH3_64bits_digest(state_of(hasher));
 }
 
 uint64_t lk_text_rekey(uint64_t fingerprint)

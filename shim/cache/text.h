@@ -8,6 +8,13 @@
 /* XXH3-64, in hash mode with the run's secret (getrandom; a child by fork keeps its parent's; never
  * written). */
 uint64_t lk_text_hash(const void *text, size_t bytes);
+/* The same of a text that comes in pieces: begin, add each, end. */
+struct lk_text_hasher {
+    uint64_t state[72] __attribute__((aligned(64))); /* XXH3_state_t */
+};
+void lk_text_hash_begin(struct lk_text_hasher *hasher);
+void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t bytes);
+uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher);
 /* In hash mode, keys a plain XXH3-64 fingerprint of a whole input. */
 uint64_t lk_text_rekey(uint64_t fingerprint);
 

@@ -37,6 +37,7 @@ struct lk_settling { /* what answers settle, one after the other */
     uint64_t time_ns;
     enum lk_outcome forced;  /* whatever the answer says; NONE: by the answer */
     bool any;                /* it settled a recorded key: */
+    uint64_t sequence;       /* of the latest one, */
     uint32_t template_id;    /* of the first one, */
     enum lk_outcome outcome; /* and of all keys' outcomes the one that says most */
 };
