@@ -177,18 +177,23 @@ static void commands_sent(void *context, const char *bytes, size_t count)
     lk_traffic_issued(&flow->traffic, bytes, count);
 }
 
+static bool settles(struct flow *flow)
+{
+    if (!flow->settles)
+        flow->settles = lk_answer_open(&flow->settling, &flow->traffic);
+    return flow->settles;
+}
+
 static bool value_received(void *context, uint32_t depth, const struct lk_value *value)
 {
     struct flow *flow = context;
-    if (!flow->settles)
-        flow->settles = lk_answer_open(&flow->settling, &flow->traffic);
-    return flow->settles && lk_answer_value(&flow->settling, depth, value);
+    return settles(flow) && lk_answer_value(&flow->settling, depth, value);
 }
 
 static void answer_received(void *context)
 {
     struct flow *flow = context;
-    if (flow->settles)
+    if (settles(flow))
         lk_answer_end(&flow->settling);
 }
 
