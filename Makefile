@@ -76,6 +76,8 @@ PROGRAM_FLAGS = -O1 -pthread
 WORKLOAD_FLAGS = -O2 -pthread -Ishim
 
 $(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
+$(BUILD)/obj/shim/cache/text_wide.o $(BUILD)/tidy/shim/cache/text_wide.ok: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS) \
+	$(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-mavx2)
 $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
 $(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/% $(BUILD)/obj/tests/fuzz/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
 $(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
