@@ -59,7 +59,9 @@ C_ALONE = -std=gnu11 -Wstrict-prototypes -Wmissing-prototypes -Wold-style-defini
 
 # The shim must not be bent by the compiler's knowledge of malloc, must not allocate for its thread-locals, and must
 # be unwindable.
-SHIM_FLAGS = -Ishim -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-semantic-interposition \
+# The shim is one unit to the compiler: what is written in small pieces runs as one. Tests link the pieces as they are.
+SHIM_WHOLE = $(if $(or $(findstring clang,$(CC)),$(SAN)),,-flto --param max-inline-insns-auto=40 --param inline-min-speedup=10)
+SHIM_FLAGS = $(if $(SHIM_WHOLE),$(SHIM_WHOLE) -ffat-lto-objects) -Ishim -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-semantic-interposition \
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -fcf-protection=none $(SANITIZE)
 SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,--no-undefined \
@@ -67,7 +69,7 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 # Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
 ANALYZER_FLAGS = -Ishim -Ianalyzer $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
-ANALYZER_LINK = -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
+ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
 ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
@@ -128,7 +130,7 @@ $(BUILD)/exports.map: shim/symbols.def
 
 $(BUILD)/libleakey.so: $(call objects,$(SHIM)) $(BUILD)/exports.map $(BUILD)/link.stamp
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
+	$(Q)$(CC) $(CFLAGS) $(patsubst -flto,-flto=auto,$(SHIM_WHOLE)) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
 
 $(BUILD)/analyzer.a: $(call objects,$(filter-out analyzer/main.c,$(ANALYZER)) $(TEXT)) $(BUILD)/link.stamp
 	$(archive)
@@ -167,7 +169,7 @@ $(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
 define link_sample
 $(call say,LINK,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(CFLAGS) $(call header,flags,$1) -pthread $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$1) -o $@
+$(Q)$(CC) $(CFLAGS) -fno-lto $(call header,flags,$1) -pthread $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$1) -o $@
 endef
 $(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/services.a
 	$(call link_sample,tests/services/$*.c)
