@@ -18,6 +18,7 @@ struct answer { /* what one reply, or a broken connection, settles */
     const struct lk_layout *layout;
     uint64_t time_ns;
     enum lk_outcome forced; /* whatever the reply says; NONE: by the reply */
+    uint16_t forced_flags;  /* enum lk_reply_flag, with it */
     bool any;               /* a recorded key was settled: of the first one is */
     uint32_t template_id;
     enum lk_outcome outcome;
@@ -70,6 +71,7 @@ static void write_record(const struct answer *answer, const struct lk_pending *k
         settled->text.text ? lk_text_hash(settled->text.text, settled->text.bytes) : 0;
     record->value_bytes = settled->value_bytes;
     record->key_index = key->key_index;
+    record->flags = settled->flags;
     memset(record->reserved, 0, sizeof record->reserved);
     lk_record_end();
 }
@@ -89,7 +91,7 @@ static void sum_up(struct answer *answer, const struct lk_pending *key, enum lk_
 
 static void settle_key(struct answer *answer, const struct lk_pending *key, const void *reply)
 {
-    struct lk_settled settled = {.outcome = answer->forced};
+    struct lk_settled settled = {.outcome = answer->forced, .flags = answer->forced_flags};
     if (!answer->traffic->recording || key->traits & LK_PENDING_SILENT)
         return;
     if (answer->forced == LK_OUTCOME_NONE)
@@ -113,9 +115,11 @@ static void settle_command(struct answer *answer, struct lk_queue *queue, const 
 static void settle_all(struct answer *answer, struct lk_queue *queue, enum lk_outcome outcome)
 {
     answer->forced = outcome;
+    answer->forced_flags = LK_REPLIED_REFUSED;
     while (lk_queue_first(queue))
         settle_command(answer, queue, NULL);
     answer->forced = LK_OUTCOME_NONE;
+    answer->forced_flags = 0;
 }
 
 /* +QUEUED: the first command's keys wait for EXEC. */

@@ -36,9 +36,10 @@ static uint64_t value_bytes(const struct lk_layout *layout, const struct lk_repl
 }
 
 static void settle_read(struct lk_settled *settled, const struct lk_layout *layout,
-                        const struct lk_reply *reply)
+                        enum lk_answer answer, const struct lk_reply *reply)
 {
-    if (reply->type == LK_REPLY_NIL || (is_aggregate(reply) && all_nil(layout, reply))) {
+    if (reply->type == LK_REPLY_NIL || (is_aggregate(reply) && all_nil(layout, reply)) ||
+        (answer == LK_ANSWER_TEXT && reply->text && !reply->bytes)) {
         settled->outcome = LK_OUTCOME_MISS;
         return;
     }
@@ -48,29 +49,55 @@ static void settle_read(struct lk_settled *settled, const struct lk_layout *layo
         settled->text = (struct lk_slice){reply->text, reply->bytes};
 }
 
-/* A write that may be refused is when it answers nil, 0 or less. SET ... GET answers the old value
- * instead. */
-static bool is_written(const struct lk_pending *key, const struct lk_reply *reply)
+#define EITHER  (LK_COMMAND_WRITE | LK_COMMAND_DELETE)
+#define EFFECTS (EITHER | LK_COMMAND_EXPIRE | LK_COMMAND_SHRINK)
+
+static void settle_effect(struct lk_settled *settled, const struct lk_pending *key,
+                          const struct lk_reply *reply)
 {
-    if (!(key->flags & LK_COMMAND_CONDITIONAL))
-        return true;
-    if (key->details & LK_DETAIL_GET)
-        return (reply->type == LK_REPLY_NIL) == !!(key->details & LK_DETAIL_NX);
-    return reply->type != LK_REPLY_NIL && !(reply->type == LK_REPLY_INTEGER && reply->integer <= 0);
+    const int64_t *integer = reply->type == LK_REPLY_INTEGER ? &reply->integer : NULL;
+    bool done = lk_command_is_done(key->flags, key->details, reply->type == LK_REPLY_NIL, integer);
+    settled->written = key->flags & LK_COMMAND_WRITE && done;
+    bool stored = (key->flags & EITHER) == EITHER;
+    settled->deleted = key->flags & LK_COMMAND_DELETE && done != stored;
+    if (stored && !done)
+        settled->flags = LK_REPLIED_EMPTY;
+    else if (key->flags & EFFECTS && !done)
+        settled->flags = LK_REPLIED_REFUSED;
+    if (settled->written)
+        settled->outcome = LK_OUTCOME_WRITE;
 }
 
-/* [key, value] of one of the keys, or nil when there was nothing within the time given: no answer
- * about any key. */
+/* [key, value...] of one of the keys, or nil when there is nothing. */
 static void settle_named(struct lk_settled *settled, const struct lk_pending *key,
-                         const struct lk_layout *layout, const struct lk_reply *reply,
+                         enum lk_answer answer, const struct lk_layout *layout,
+                         const struct lk_reply *reply,
                          uint64_t (*key_hash_of)(const void *text, size_t bytes))
 {
+    if (reply->type == LK_REPLY_NIL && answer == LK_ANSWER_NAMED)
+        settled->outcome = LK_OUTCOME_MISS;
     if (reply->elements < 2)
         return;
     struct lk_reply name = lk_reply_read(layout, reply->element[0]);
     struct lk_reply value = lk_reply_read(layout, reply->element[1]);
     if (name.text && key_hash_of(name.text, name.bytes) == key->key_hash)
-        settle_read(settled, layout, &value);
+        settle_read(settled, layout, answer, &value);
+}
+
+static void settle_answer(struct lk_settled *settled, const struct lk_pending *key,
+                          const struct lk_layout *layout, struct lk_reply *reply,
+                          uint64_t (*key_hash_of)(const void *text, size_t bytes))
+{
+    enum lk_answer answer = (enum lk_answer)lk_command_info_at(key->info)->answer;
+    if (answer == LK_ANSWER_NAMED || answer == LK_ANSWER_AWAITED) {
+        settle_named(settled, key, answer, layout, reply, key_hash_of);
+        return;
+    }
+    if (answer == LK_ANSWER_EACH && is_aggregate(reply))
+        *reply = lk_reply_read(
+            layout, key->key_index < reply->elements ? reply->element[key->key_index] : NULL);
+    if (reply->type)
+        settle_read(settled, layout, answer, reply);
 }
 
 struct lk_settled lk_outcome_of(const struct lk_pending *key, const struct lk_layout *layout,
@@ -78,26 +105,13 @@ struct lk_settled lk_outcome_of(const struct lk_pending *key, const struct lk_la
                                 uint64_t (*key_hash_of)(const void *text, size_t bytes))
 {
     struct lk_settled settled = {.outcome = LK_OUTCOME_OTHER};
-    const struct lk_command_info *info = lk_command_info_at(key->info);
     struct lk_reply reply = lk_reply_read(layout, answer);
     if (reply.type == LK_REPLY_ERROR) {
         settled.outcome = LK_OUTCOME_ERROR;
         return settled;
     }
-    if (key->flags & LK_COMMAND_WRITE && is_written(key, &reply)) {
-        settled.written = true;
-        settled.outcome = LK_OUTCOME_WRITE;
-    }
-    if (key->flags & LK_COMMAND_READ && info->answer == LK_ANSWER_NAMED) {
-        settle_named(&settled, key, layout, &reply, key_hash_of);
-    } else if (key->flags & LK_COMMAND_READ) {
-        if (info->answer == LK_ANSWER_EACH && is_aggregate(&reply))
-            reply = lk_reply_read(
-                layout, key->key_index < reply.elements ? reply.element[key->key_index] : NULL);
-        if (reply.type)
-            settle_read(&settled, layout, &reply);
-    }
-    settled.deleted = key->flags & LK_COMMAND_DELETE &&
-                      (!(key->flags & LK_COMMAND_READ) || settled.outcome == LK_OUTCOME_HIT);
+    settle_effect(&settled, key, &reply);
+    if (key->flags & LK_COMMAND_READ)
+        settle_answer(&settled, key, layout, &reply, key_hash_of);
     return settled;
 }

@@ -11,6 +11,7 @@ struct lk_settled {
     enum lk_outcome outcome;
     bool written; /* the write was done */
     bool deleted;
+    uint16_t flags;       /* enum lk_reply_flag */
     uint64_t value_bytes; /* of a hit */
     struct lk_slice text; /* of a hit of one string; NULL otherwise */
 };

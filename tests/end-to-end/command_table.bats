@@ -1,0 +1,229 @@
+#!/usr/bin/env bats
+# The table of commands against a real server: it is what COMMAND says, the keys are those that the server finds, and
+# each key's outcome is the one that its answer means. Servers and databases keep their keys apart.
+
+load lib
+
+# issue SOCKET...: the commands of standard input, under the shim; what the server refused is its output.
+issue() {
+    rm -rf "$DIR/captures"
+    with_shim "$ROOT/build/tests/command_lines" "$@" >"$DIR/errors"
+}
+
+events() { leakey dump --what events --format json "$DIR"/captures/*.leakey >"$DIR/events.json"; }
+
+@test "the committed table is what scripts/commands makes of the installed server" {
+    made=$(sed -n '1s/.*redis-server \([0-9]*\)\..*/\1/p' "$ROOT/shim/cache/commands.def")
+    installed=$(redis-server --version | sed 's/.*v=\([0-9]*\)\..*/\1/')
+    [ "$made" = "$installed" ] || skip_loud "the table is of redis-server $made, installed is $installed"
+    "$ROOT/scripts/commands" -o "$DIR/commands.def"
+    # The first line holds the whole version.
+    same_text "the table" "$(tail -n +2 "$ROOT/shim/cache/commands.def")" "$(tail -n +2 "$DIR/commands.def")"
+}
+
+# Lines: COMMAND... => KEY OUTCOME[,FLAG...], for each key. Outcomes and flags are the dump's; an outcome of a read or a
+# write that was refused is "other". Each line finds what those before it have left.
+scenario() {
+    cat <<'LINES'
+GET s                                   => s miss
+SET s value                             => s write
+GET s                                   => s hit
+SET s other NX                          => s other,refused
+SET s other XX GET                      => s hit
+SET n 5 NX GET                          => n miss
+SET e ""                                => e write
+GET e                                   => e hit
+GETRANGE s 0 2                          => s hit
+GETRANGE none 0 2                       => none miss
+SUBSTR none 0 2                         => none miss
+MGET s none e                           => s hit none miss e hit
+GETEX s EX 100                          => s hit
+GETEX none EX 100                       => none miss,refused
+GETSET s value                          => s hit
+GETSET fresh value                      => fresh miss
+GETDEL fresh                            => fresh hit
+GETDEL fresh                            => fresh miss,refused
+SETNX s value                           => s other,refused
+MSETNX m1 a m2 b                        => m1 write m2 write
+MSETNX m1 a m3 b                        => m1 other,refused m3 other,refused
+APPEND s more                           => s write
+INCR n                                  => n write
+STRLEN s                                => s other
+STRLEN none                             => none other
+EXISTS s none                           => s other none other
+TTL none                                => none other
+TYPE none                               => none other
+OBJECT ENCODING s                       => s other
+OBJECT FREQ none                        => none other
+OBJECT FREQ s                           => s error
+MEMORY USAGE none                       => none other
+DUMP none                               => none miss
+DUMP s                                  => s hit
+SETBIT bits 7 1                         => bits write
+GETBIT none 7                           => none other
+BITCOUNT bits                           => bits other
+BITFIELD bits GET u8 0                  => bits other
+BITFIELD bits SET u8 0 1                => bits write
+BITOP NOT nob none                      => nob other,empty none other
+BITOP NOT nob bits                      => nob write bits other
+HSET h f 1 g 2                          => h write
+HSETNX h f 2                            => h other,refused
+HGET h f                                => h hit
+HGET h x                                => h miss
+HMGET h x f                             => h hit
+HMGET h x y                             => h miss
+HMGET none x y                          => none miss
+HGETALL h                               => h hit
+HGETALL none                            => none miss
+HKEYS none                              => none miss
+HVALS h                                 => h hit
+HRANDFIELD none                         => none miss
+HRANDFIELD none 2                       => none miss
+HEXISTS h f                             => h other
+HLEN none                               => none other
+HINCRBY h f 1                           => h write
+HDEL h x                                => h other,refused
+HDEL h g                                => h other
+HSCAN none 0                            => none other
+RPUSH l a b c d                         => l write
+LPUSHX none a                           => none other,refused
+LINSERT l BEFORE x y                    => l other,refused
+LINSERT l BEFORE a y                    => l write
+LSET l 0 z                              => l write
+LRANGE l 0 -1                           => l hit
+LRANGE none 0 -1                        => none miss
+LINDEX l 0                              => l hit
+LINDEX l 99                             => l miss
+LPOP l                                  => l hit
+LPOP none                               => none miss,refused
+RPOP l 1                                => l hit
+LMPOP 2 none l LEFT                     => none other l hit
+LMPOP 2 none none2 LEFT                 => none miss,refused none2 miss,refused
+BLPOP none l 1                          => none other l hit
+BLPOP none none2 0.01                   => none other,refused none2 other,refused
+LMOVE l l2 LEFT LEFT                    => l other l2 write
+LMOVE none l2 LEFT LEFT                 => none other,refused l2 other,refused
+RPOPLPUSH l2 l3                         => l2 other l3 write
+LLEN l3                                 => l3 other
+LPOS l3 x                               => l3 other
+LREM l3 0 x                             => l3 other,refused
+LTRIM l3 0 0                            => l3 other
+SADD set a b c                          => set write
+SADD set a                              => set write
+SMEMBERS set                            => set hit
+SMEMBERS none                           => none miss
+SRANDMEMBER none                        => none miss
+SISMEMBER set a                         => set other
+SCARD none                              => none other
+SPOP set                                => set hit
+SPOP none                               => none miss,refused
+SPOP none 3                             => none miss
+SMOVE set set2 x                        => set other,refused set2 other,refused
+SADD set2 a b                           => set2 write
+SINTER set2 none                        => set2 other none other
+SINTERCARD 2 set2 none                  => set2 other none other
+SINTERSTORE d set2 none                 => d other,empty set2 other none other
+SUNIONSTORE d set2 none                 => d write set2 other none other
+SREM set2 a                             => set2 other
+ZADD z 1 a 2 b                          => z write
+ZADD z XX INCR 1 x                      => z other,refused
+ZSCORE z a                              => z hit
+ZSCORE z x                              => z miss
+ZMSCORE z x y                           => z miss
+ZRANGE z 0 -1                           => z hit
+ZRANGE none 0 -1 REV                    => none miss
+ZRANGEBYSCORE z 10 20                   => z miss
+ZRANDMEMBER none                        => none miss
+ZRANK z x                               => z other
+ZCARD none                              => none other
+ZINCRBY z 1 a                           => z write
+ZUNION 2 z none                         => z other none other
+ZUNIONSTORE zd 2 z none                 => zd write z other none other
+ZINTERSTORE zd 2 z none                 => zd other,empty z other none other
+ZRANGESTORE zd z 0 0                    => zd write z other
+ZPOPMIN none                            => none miss
+ZMPOP 1 none MIN                        => none miss,refused
+BZPOPMIN none z 1                       => none other z hit
+ZREM z x                                => z other,refused
+GEOADD geo 13.3 38.1 a 15.0 37.5 b      => geo write
+GEOPOS geo a x                          => geo hit
+GEOPOS none a                           => none miss
+GEOHASH none a                          => none miss
+GEODIST geo a x                         => geo miss
+GEOSEARCH geo FROMLONLAT 15 37 BYRADIUS 200 km => geo hit
+GEOSEARCH none FROMLONLAT 15 37 BYRADIUS 200 km => none miss
+GEORADIUS geo 15 37 200 km              => geo hit
+GEORADIUS none 15 37 200 km             => none miss
+GEORADIUS geo 15 37 200 km STORE gd     => geo other gd write
+GEORADIUS geo 15 37 1 m STOREDIST gd    => geo other gd other,empty
+GEOSEARCHSTORE gd geo FROMLONLAT 15 37 BYRADIUS 200 km => gd write geo other
+XADD x 1-1 f v                          => x write
+XADD none NOMKSTREAM * f v              => none other,refused
+XRANGE x - +                            => x hit
+XRANGE none - +                         => none miss
+XLEN none                               => none other
+XREAD COUNT 1 STREAMS x none 0 0        => x other none other
+XREAD STREAMS none 0                    => none other
+XGROUP CREATE x g $                     => x other
+XINFO STREAM x                          => x other
+XREADGROUP GROUP g c STREAMS x >        => x other
+PFADD pf a                              => pf write
+PFCOUNT pf none                         => pf other none other
+PFMERGE pf2 pf none                     => pf2 write pf other none other
+SORT none                               => none miss
+SORT set2 ALPHA                         => set2 hit
+SORT set2 ALPHA STORE sd                => set2 other sd write
+SORT none STORE sd                      => none other sd other,empty
+SORT_RO none                            => none miss
+EXPIRE none 100                         => none other,refused
+EXPIRE s 100                            => s other
+EXPIRE s 100 XX                         => s other
+EXPIRE s 50 GT                          => s other,refused
+PERSIST s                               => s other
+PERSIST s                               => s other,refused
+COPY s s2                               => s other s2 write
+COPY s s2                               => s other s2 other,refused
+COPY none s3                            => none other s3 other,refused
+RENAME s2 s3                            => s2 other s3 write
+RENAME none s3                          => none error s3 error
+RENAMENX s3 s                           => s3 other,refused s other,refused
+MOVE s3 1                               => s3 other
+MOVE none 1                             => none other,refused
+TOUCH s none                            => s other none other
+WATCH s                                 => s other
+EVAL return{KEYS[1]} 1 s                => s other
+EVAL_RO return{} 2 s none               => s other none other
+FCALL nosuch 1 s                        => s error
+LCS e n                                 => e other n other
+GET h                                   => h error
+DEL none                                => none other,refused
+DEL s none                              => s other none other
+UNLINK h l3                             => h other l3 other
+GET s                                   => s miss
+LINES
+}
+
+@test "every kind of command settles as a real server answers it: keys, hits, misses, writes, refusals" {
+    redis_start
+    scenario | sed 's/ *=>.*//; s/^/0 /' >"$DIR/lines"
+    issue "$REDIS" <"$DIR/lines"
+    # What is wrong on purpose, and no more: the server understood all the rest.
+    same_text "errors" "FCALL GET OBJECT RENAME" "$(cut -d: -f1 "$DIR/errors" | sort | paste -sd' ')"
+    events
+    jq -rs '(map(select(.event == "reply")) | map({key: "\(.sequence) \(.key_index)", value: .}) | from_entries) as $replies
+        | map(select(.event == "command" and .key != null)) | group_by(.sequence)[]
+        | map(. as $c | $replies["\($c.sequence) \($c.key_index)"]
+            | "\($c.key) \(([.outcome] + (.flags // [])) | join(","))") | join(" ")' "$DIR/events.json" >"$DIR/seen"
+    scenario | sed 's/.*=> *//' >"$DIR/expected"
+    paste -d'|' <(scenario | sed 's/ *=>.*//') "$DIR/expected" >"$DIR/expected.lines"
+    paste -d'|' <(scenario | sed 's/ *=>.*//') "$DIR/seen" >"$DIR/seen.lines"
+    same_text "outcomes" "$(<"$DIR/expected.lines")" "$(<"$DIR/seen.lines")"
+    # The server's own idea of where the keys are.
+    scenario | sed 's/ *=>.*//' | while read -r -a words; do
+        redis COMMAND GETKEYS "${words[@]//'""'/}" | tr '\n' ' '
+        echo
+    done | sed 's/ $//' >"$DIR/server.keys"
+    awk '{ for (i = 1; i < NF; i += 2) printf "%s%s", $i, i + 1 < NF ? " " : ""; print "" }' "$DIR/expected" |
+        sed 's/ $//' >"$DIR/expected.keys"
+    same_text "keys" "$(paste -d'|' <(scenario) "$DIR/server.keys")" "$(paste -d'|' <(scenario) "$DIR/expected.keys")"
+}
