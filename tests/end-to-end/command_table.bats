@@ -227,3 +227,56 @@ LINES
         sed 's/ $//' >"$DIR/expected.keys"
     same_text "keys" "$(paste -d'|' <(scenario) "$DIR/server.keys")" "$(paste -d'|' <(scenario) "$DIR/expected.keys")"
 }
+
+@test "the same key in another database or on another server is another key; processes share a server's" {
+    redis_start
+    mkdir "$DIR/b"
+    first=$REDIS
+    start second redis-server --port 0 --unixsocket "$DIR/b/redis.sock" --save '' --appendonly no --dir "$DIR/b"
+    wait_until 20 redis-cli -s "$DIR/b/redis.sock" ping
+    # 0 and 2 are the first server, 1 the second; 2 is in database 1.
+    issue "$first" "$DIR/b/redis.sock" "$first" <<'LINES'
+2 SELECT 1
+0 SET answer:a one
+1 GET answer:a
+2 GET answer:a
+0 GET answer:a
+1 SET answer:a two EX 100
+2 SET answer:b three
+2 FLUSHDB
+2 GET answer:b
+0 GET answer:b
+0 GET answer:a
+0 SET answer:c four
+0 DEL answer:c
+1 GET answer:c
+0 GET answer:c
+2 SET answer:d five
+0 MOVE answer:a 2
+0 GET answer:a
+0 SET answer:e six
+2 FLUSHALL
+0 GET answer:e
+2 GET answer:d
+1 GET answer:a
+0 SWAPDB 0 1
+0 SET answer:f seven
+LINES
+    [ ! -s "$DIR/errors" ]
+    # Another process, on the first server: what the one before has written and deleted there.
+    with_shim "$ROOT/build/tests/command_lines" "$first" <<'LINES'
+0 GET answer:f
+0 GET answer:c
+0 DEL answer:f
+0 GET answer:f
+LINES
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    jqr "$DIR/report.json" '.captures | length == 2'
+    # first-seen: a on 1, a in 2, b in 0, c on 1. deleted: b in 2, c in 0 twice, a by MOVE, e, d, f.
+    jqr "$DIR/report.json" '.cache.miss_causes == {"first-seen": 4, "duplicate-input": 0, "expired": 0, "evicted": 0,
+        "deleted": 7, "concurrent": 0, "not-stored": 0}'
+    jqr "$DIR/report.json" '.cache.hits == 4 and .cache.misses == 11 and .cache.commands.SWAPDB == 1'
+    # a three times, b twice, c twice, d, e, f.
+    jqr "$DIR/report.json" '.cache.distinct_keys == 10 and .cache.writes == 7'
+    jqr "$DIR/report.json" '.findings | length == 0'
+}
