@@ -130,8 +130,12 @@ static struct lk_key_run range_run(const struct lk_key_spec *spec, uint32_t firs
     int64_t last = (spec->last < 0 ? (int64_t)arguments : (int64_t)first) + spec->last;
     if (spec->find >= LK_FIND_AFTER && spec->share > 1 && first < arguments)
         last = first + (arguments - first) / spec->share - 1;
-    if (first < arguments && last >= first && last < arguments)
-        run.count = (uint32_t)((last - first) / spec->step) + 1;
+    if (first >= arguments || last < first || last >= arguments)
+        return run;
+    run.count = (uint32_t)last - first;
+    if (spec->step > 1) /* a division costs more than all the rest */
+        run.count /= spec->step;
+    run.count++;
     return run;
 }
 
@@ -219,15 +223,21 @@ static struct lk_key_run run_of(const struct lk_key_spec *spec, const struct lk_
 static void find_keys(struct lk_command *command)
 {
     const struct lk_key_spec *keys = command->info->keys;
-    command->key_count = 0;
-    for (size_t i = 0; i < LK_KEY_SPECS; i++) {
-        command->runs[i] = (struct lk_key_run){0, 0};
-        if (keys[i].step)
-            command->runs[i] = run_of(&keys[i], &command->resp);
-        if (keys[i].find == LK_FIND_INSTEAD && command->runs[i].count)
-            command->key_count = command->runs[0].count = 0;
-        command->key_count += command->runs[i].count;
-    }
+    struct lk_key_run *runs = command->runs;
+    runs[0] = runs[1] = (struct lk_key_run){0, 0};
+    if (keys[0].step)
+        runs[0] = run_of(&keys[0], &command->resp);
+    if (keys[1].step)
+        runs[1] = run_of(&keys[1], &command->resp);
+    if (keys[1].find == LK_FIND_INSTEAD && runs[1].count)
+        runs[0].count = 0;
+    command->key_count = runs[0].count + runs[1].count;
+}
+
+static void read_arguments(struct lk_command *command)
+{
+    memset(command->arguments, 0, sizeof command->arguments);
+    for (size_t i = 0; i < 2 && lk_resp_next(&command->resp, &command->arguments[i]); i++) {}
 }
 
 bool lk_command_begin(struct lk_command *command, const char *bytes, size_t count)
@@ -241,9 +251,8 @@ bool lk_command_begin(struct lk_command *command, const char *bytes, size_t coun
     if (command->info->container)
         command->info = find_subcommand(command);
     find_keys(command);
-    memset(command->arguments, 0, sizeof command->arguments);
     if (command->info->role)
-        for (size_t i = 0; i < 2 && lk_resp_next(&command->resp, &command->arguments[i]); i++) {}
+        read_arguments(command);
     return true;
 }
 

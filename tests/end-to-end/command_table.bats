@@ -280,3 +280,120 @@ LINES
     jqr "$DIR/report.json" '.cache.distinct_keys == 10 and .cache.writes == 7'
     jqr "$DIR/report.json" '.findings | length == 0'
 }
+
+# causes: of the report, those that are not 0.
+causes() { jq -c '.cache.miss_causes | with_entries(select(.value > 0))' "$DIR/report.json"; }
+
+@test "what commands do to a key's expiry, and how keys go, gives each miss its cause" {
+    redis_start
+    # A key a case; the last but one line of each says what becomes of it, the last one asks.
+    issue "$REDIS" <<'LINES'
+0 SET kept:NX v PX 60
+0 EXPIRE kept:NX 100 NX
+0 SET kept:LT v PX 60
+0 PEXPIRE kept:LT 100000 LT
+0 SET kept:KEEPTTL v PX 60
+0 SET kept:KEEPTTL w KEEPTTL
+0 SET kept:DISCARD v PX 60
+0 MULTI
+0 PERSIST kept:DISCARD
+0 DISCARD
+0 SET kept:APPEND v PX 60
+0 APPEND kept:APPEND w
+0 SET from:RENAME v PX 60
+0 RENAME from:RENAME kept:RENAME
+0 SET from:COPY v PX 60
+0 COPY from:COPY kept:COPY
+0 PSETEX kept:PSETEX 60 v
+0 SET kept:DEL v PX 60
+0 SET freed:GT v PX 60
+0 PEXPIRE freed:GT 100000 GT
+0 SET freed:PERSIST v PX 60
+0 PERSIST freed:PERSIST
+0 SET freed:GETEX v PX 60
+0 GETEX freed:GETEX EX 100
+0 SET freed:SET v PX 60
+0 SET freed:SET v
+0 SET from:OVER v
+0 SET freed:OVER v PX 60
+0 RENAME from:OVER freed:OVER
+0 SADD from:STORE m
+0 SADD freed:STORE m
+0 PEXPIRE freed:STORE 60
+0 SUNIONSTORE freed:STORE from:STORE
+0 WAIT-MS 150
+0 DEL kept:DEL
+0 GET kept:NX
+0 GET kept:LT
+0 GET kept:KEEPTTL
+0 GET kept:DISCARD
+0 GET kept:APPEND
+0 GET kept:RENAME
+0 GET kept:COPY
+0 GET kept:PSETEX
+0 GET kept:DEL
+0 GET freed:GT
+0 GET freed:PERSIST
+0 GET freed:GETEX
+0 GET freed:SET
+0 GET freed:OVER
+0 SMEMBERS freed:STORE
+LINES
+    [ ! -s "$DIR/errors" ]
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    # GETEX is a read, too.
+    jqr "$DIR/report.json" '.cache.hits == 7 and .cache.misses == 9'
+    same_text "expiries" '{"expired":9}' "$(causes)"
+
+    issue "$REDIS" <<'LINES'
+0 SET gone:DEL v
+0 DEL gone:DEL
+0 GET gone:DEL
+0 SET gone:GETDEL v
+0 GETDEL gone:GETDEL
+0 GET gone:GETDEL
+0 SET gone:RENAME v
+0 RENAME gone:RENAME there:RENAME
+0 GET gone:RENAME
+0 SET gone:MOVE v
+0 MOVE gone:MOVE 1
+0 GET gone:MOVE
+0 RPUSH gone:LPOP a
+0 LPOP gone:LPOP
+0 LRANGE gone:LPOP 0 -1
+0 RPUSH gone:LMOVE a
+0 LMOVE gone:LMOVE there:LMOVE LEFT LEFT
+0 LPOP gone:LMOVE
+0 SADD gone:SPOP a
+0 SPOP gone:SPOP
+0 SMEMBERS gone:SPOP
+0 HSET gone:HDEL f v
+0 HDEL gone:HDEL f
+0 HGETALL gone:HDEL
+0 ZADD gone:ZREM 1 m
+0 ZREM gone:ZREM m
+0 ZRANGE gone:ZREM 0 -1
+0 ZADD gone:ZUNIONSTORE 1 m
+0 ZUNIONSTORE gone:ZUNIONSTORE 1 none
+0 ZRANGE gone:ZUNIONSTORE 0 -1
+0 RPUSH gone:BLPOP a
+0 BLPOP none gone:BLPOP 1
+0 LRANGE gone:BLPOP 0 -1
+0 SET gone:FLUSHDB v
+0 FLUSHDB
+0 GET gone:FLUSHDB
+0 SET past:EXPIRE v
+0 EXPIRE past:EXPIRE -1
+0 GET past:EXPIRE
+0 SET past:PEXPIREAT v
+0 PEXPIREAT past:PEXPIREAT 1000
+0 GET past:PEXPIREAT
+0 SET past:EXAT v EXAT 1
+0 GET past:EXAT
+LINES
+    [ ! -s "$DIR/errors" ]
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    # GETDEL, LPOP, SPOP and BLPOP are reads, too.
+    jqr "$DIR/report.json" '.cache.hits == 4 and .cache.misses == 15'
+    same_text "ends" '{"expired":3,"deleted":12}' "$(causes)"
+}
