@@ -285,6 +285,37 @@ static void stays_within_its_bytes(void **state)
     }
 }
 
+/* Bytes that nobody would send: lengths and numbers that lie, words that are cut. */
+static void survives_any_bytes(void **state)
+{
+    uint64_t random = 88172645463325252u;
+    size_t lines = sizeof specifications / sizeof *specifications, keys = 0;
+    (void)state;
+    for (size_t i = 0; i < 100000; i++) {
+        char bytes[1024];
+        size_t count = encode(specifications[i % lines].line, bytes, sizeof bytes);
+        struct lk_command command;
+        struct lk_command_key key;
+        for (int change = 0; change <= (int)(i % 3); change++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            bytes[random % count] =
+                random & 0x10000 ? (char)(random >> 24) : (char)('0' + random % 10);
+        }
+        if (!lk_command_begin(&command, bytes, count))
+            continue;
+        for (uint32_t told = command.key_count; lk_command_next_key(&command, &key); keys++) {
+            assert_true(told--);
+            assert_in_range((uintptr_t)key.text.text, (uintptr_t)bytes, (uintptr_t)bytes + count);
+            assert_true(key.text.bytes <= (size_t)(bytes + count - key.text.text));
+        }
+        const char *end = lk_command_end(&command);
+        assert_true(!end || (end > bytes && end <= bytes + count));
+    }
+    assert_true(keys > 10000);
+}
+
 static void hashes_values_in_order(void **state)
 {
     static const char *const lines[] = {"SET k one", "HSET k f one", "HSET k f one g two",
@@ -422,6 +453,10 @@ static void check_reads(void)
     assert_outcome("GETRANGE k 0 9", 0, value, LK_OUTCOME_HIT);
     assert_outcome("SORT k", 0, list_reply(LK_REPLY_ARRAY, 0, NULL), LK_OUTCOME_MISS);
     assert_outcome("SORT k STORE d", 0, integer_reply(3), LK_OUTCOME_OTHER);
+    assert_outcome("JSON.GET k", 0, nil, LK_OUTCOME_MISS);
+    assert_outcome("JSON.MGET a b $", 0, list_reply(LK_REPLY_ARRAY, 2, some), LK_OUTCOME_MISS);
+    assert_outcome("JSON.MGET a b $", 1, list_reply(LK_REPLY_ARRAY, 2, some), LK_OUTCOME_HIT);
+    assert_outcome("JSON.TYPE k", 0, nil, LK_OUTCOME_OTHER);
     assert_outcome("STRLEN k", 0, integer_reply(0), LK_OUTCOME_OTHER);
     assert_outcome("EVAL script 1 k", 0, nil, LK_OUTCOME_OTHER);
     assert_outcome("SINTER a b", 0, list_reply(LK_REPLY_ARRAY, 0, NULL), LK_OUTCOME_OTHER);
@@ -461,6 +496,8 @@ static void check_refusals(void)
     assert_flags("GETEX k EX 10", 0, old, 0);
     assert_flags("GETDEL k", 0, nil, LK_REPLIED_REFUSED);
     assert_flags("SREM k m", 0, zero, LK_REPLIED_REFUSED);
+    assert_flags("JSON.SET k $ {} XX", 0, nil, LK_REPLIED_REFUSED);
+    assert_flags("JSON.DEL k", 0, zero, LK_REPLIED_REFUSED);
     assert_flags("LTRIM k 0 1", 0, ok, 0);
     assert_flags("SADD k m", 0, zero, 0); /* it is there */
     assert_flags("DECR k", 0, integer_reply(-1), 0);
@@ -532,13 +569,10 @@ static void settles_by_the_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_keys_values_and_expiry),
-        cmocka_unit_test(follows_specifications),
-        cmocka_unit_test(stays_within_its_bytes),
-        cmocka_unit_test(hashes_values_in_order),
-        cmocka_unit_test(cleans_names_of_verbs),
-        cmocka_unit_test(finds_every_verb_of_the_table),
-        cmocka_unit_test(settles_by_the_answer),
+        cmocka_unit_test(reads_keys_values_and_expiry),  cmocka_unit_test(follows_specifications),
+        cmocka_unit_test(stays_within_its_bytes),        cmocka_unit_test(survives_any_bytes),
+        cmocka_unit_test(hashes_values_in_order),        cmocka_unit_test(cleans_names_of_verbs),
+        cmocka_unit_test(finds_every_verb_of_the_table), cmocka_unit_test(settles_by_the_answer),
     };
     lk_commands_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
