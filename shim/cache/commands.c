@@ -32,6 +32,16 @@ enum {
 #define AFTER(FLAGS, WORDS, FROM, LAST, SHARE)   FOUND(FLAGS, AFTER, WORDS, FROM, LAST, SHARE)
 #define INSTEAD(FLAGS, WORDS, FROM, LAST, SHARE) FOUND(FLAGS, INSTEAD, WORDS, FROM, LAST, SHARE)
 
+/* What else a line may say. */
+#define MISS(ANSWER)           .answer = LK_ANSWER_##ANSWER
+#define VALUE(FIRST, STEP)     .value_first = (FIRST), .value_step = (STEP)
+#define LEADING                .leading = 1
+#define OPTIONS(FROM, SET_OF)  .options = (FROM), .option_set = LK_OPTIONS_##SET_OF
+#define EXPIRY(KIND, ARGUMENT) .expiry = LK_EXPIRY_##KIND, .ttl_at = (ARGUMENT)
+#define FLUSH                  .flags = LK_COMMAND_FLUSH
+#define ROLE(NAME)             .role = LK_ROLE_##NAME
+#define CONTAINER              .container = 1
+
 static const struct lk_command_info infos[] = {
 #define LK_COMMAND_INFO(NAME, ...) {.name = NAME, __VA_ARGS__},
 #include "cache/commands.def"

@@ -9,15 +9,18 @@
 #include "cache/resp.h"
 #include "capture/layout.h"
 
-/* How the answer to a read tells what became of a key. An error is no answer. */
+/* How a miss looks in the answer to a read. An error is no answer. */
 enum lk_answer {
-    LK_ANSWER_WHOLE,   /* of one key: nil, an empty aggregate or nothing but nils is a miss */
-    LK_ANSWER_EACH,    /* an element for each key, nil is a miss */
-    LK_ANSWER_NAMED,   /* the first element names the key that gave something; nil is a miss of each
-                          key; of the others it says nothing */
-    LK_ANSWER_AWAITED, /* the same of a command that waits: nil is no answer, the time was over */
-    LK_ANSWER_TEXT,    /* as WHOLE, and an empty string is a miss: servers say it of no key
-                          (GETRANGE) */
+    LK_ANSWER_WHOLE,   /* of several forms: nil, an empty aggregate, or nothing but nils */
+    LK_ANSWER_EACH,    /* an element for each key: nil */
+    LK_ANSWER_NAMED,   /* nil, of each key; else the first element names the key that gave
+                          something, and of the others nothing is said */
+    LK_ANSWER_AWAITED, /* the same of a command that waits, and nil is no answer: the time was over
+                        */
+    LK_ANSWER_TEXT,    /* nil or an empty string: servers say it of no key (GETRANGE) */
+    LK_ANSWER_NIL,     /* nil */
+    LK_ANSWER_EMPTY,   /* an aggregate without elements, or nil */
+    LK_ANSWER_FIELDS,  /* an element for each field that was asked for: nothing but nils */
 };
 
 /* Commands that change how the connection is to be read. */

@@ -35,11 +35,27 @@ static uint64_t value_bytes(const struct lk_layout *layout, const struct lk_repl
     return bytes;
 }
 
+static bool is_miss(const struct lk_layout *layout, enum lk_answer answer,
+                    const struct lk_reply *reply)
+{
+    if (reply->type == LK_REPLY_NIL)
+        return true;
+    switch (answer) {
+    case LK_ANSWER_NIL:
+        return false;
+    case LK_ANSWER_EMPTY:
+        return is_aggregate(reply) && !reply->elements;
+    case LK_ANSWER_TEXT:
+        return reply->text && !reply->bytes;
+    default:
+        return is_aggregate(reply) && all_nil(layout, reply);
+    }
+}
+
 static void settle_read(struct lk_settled *settled, const struct lk_layout *layout,
                         enum lk_answer answer, const struct lk_reply *reply)
 {
-    if (reply->type == LK_REPLY_NIL || (is_aggregate(reply) && all_nil(layout, reply)) ||
-        (answer == LK_ANSWER_TEXT && reply->text && !reply->bytes)) {
+    if (is_miss(layout, answer, reply)) {
         settled->outcome = LK_OUTCOME_MISS;
         return;
     }
