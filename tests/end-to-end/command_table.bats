@@ -10,6 +10,14 @@ issue() {
     with_shim "$ROOT/build/tests/command_lines" "$@" >"$DIR/errors"
 }
 
+# outcomes NAME: a line for each command of events.json that has keys, for each key NAME and what became of it.
+outcomes() {
+    jq -rs '(map(select(.event == "reply")) | map({key: "\(.sequence) \(.key_index)", value: .}) | from_entries) as $replies
+        | map(select(.event == "command" and .key_index != null)) | group_by(.sequence)[]
+        | map("\('"$1"') " + ($replies["\(.sequence) \(.key_index)"] | [.outcome] + .flags | join(",")))
+        | join(" ")' "$DIR/events.json"
+}
+
 events() { leakey dump --what events --format json "$DIR"/captures/*.leakey >"$DIR/events.json"; }
 
 @test "the committed table is what scripts/commands makes of the installed server" {
@@ -217,14 +225,18 @@ LINES
     # What is wrong on purpose, and no more: the server understood all the rest.
     same_text "errors" "FCALL GET OBJECT RENAME" "$(cut -d: -f1 "$DIR/errors" | sort | paste -sd' ')"
     events
-    jq -rs '(map(select(.event == "reply")) | map({key: "\(.sequence) \(.key_index)", value: .}) | from_entries) as $replies
-        | map(select(.event == "command" and .key != null)) | group_by(.sequence)[]
-        | map(. as $c | $replies["\($c.sequence) \($c.key_index)"]
-            | "\($c.key) \(([.outcome] + (.flags // [])) | join(","))") | join(" ")' "$DIR/events.json" >"$DIR/seen"
+    outcomes '.key' >"$DIR/seen"
     scenario | sed 's/.*=> *//' >"$DIR/expected"
     paste -d'|' <(scenario | sed 's/ *=>.*//') "$DIR/expected" >"$DIR/expected.lines"
     paste -d'|' <(scenario | sed 's/ *=>.*//') "$DIR/seen" >"$DIR/seen.lines"
     same_text "outcomes" "$(<"$DIR/expected.lines")" "$(<"$DIR/seen.lines")"
+    # With hashed keys, where an answer names one of them too.
+    redis flushall >/dev/null
+    LEAKEY_KEYS="hash" issue "$REDIS" <"$DIR/lines"
+    events
+    outcomes '"-"' >"$DIR/hashed"
+    same_text "outcomes with hashed keys" "$(awk '{ for (i = 1; i < NF; i += 2) $i = "-"; print }' "$DIR/expected")" \
+        "$(<"$DIR/hashed")"
     # The server's own idea of where the keys are.
     scenario | sed 's/ *=>.*//' | while read -r -a words; do
         redis COMMAND GETKEYS "${words[@]//'""'/}" | tr '\n' ' '
