@@ -246,6 +246,9 @@ fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
 	done
 
+commands: ## shim/cache/commands.def anew, from what the installed redis-server says
+	@scripts/commands
+
 # Lint. Samples hold faults on purpose, so checks that look for faults leave them alone; compilers do not.
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
 CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
@@ -317,5 +320,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
 
-.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers commands lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

@@ -60,6 +60,7 @@ static void write_record(const struct lk_settling *answer, const struct lk_pendi
     record->value_hash = settled->value_hash;
     record->value_bytes = settled->value_bytes;
     record->key_index = key->key_index;
+    record->flags = settled->flags;
     memset(record->reserved, 0, sizeof record->reserved);
     lk_record_end();
 }
@@ -83,7 +84,7 @@ static void settle_key(struct lk_settling *answer, const struct lk_pending *key,
                        const struct lk_seen *seen)
 {
     static const struct lk_seen nothing;
-    struct lk_settled settled = {.outcome = answer->forced};
+    struct lk_settled settled = {.outcome = answer->forced, .flags = answer->forced_flags};
     if (!answer->traffic->recording || key->traits & LK_PENDING_SILENT)
         return;
     if (answer->forced == LK_OUTCOME_NONE)
@@ -108,9 +109,11 @@ static void settle_command(struct lk_settling *answer, struct lk_queue *queue,
 static void settle_all(struct lk_settling *answer, struct lk_queue *queue, enum lk_outcome outcome)
 {
     answer->forced = outcome;
+    answer->forced_flags = LK_REPLIED_REFUSED;
     while (lk_queue_first(queue))
         settle_command(answer, queue, NULL);
     answer->forced = LK_OUTCOME_NONE;
+    answer->forced_flags = 0;
 }
 
 /* +QUEUED: the first command's keys wait for EXEC. */

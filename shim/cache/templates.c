@@ -20,11 +20,10 @@
 
 #define VERBS ((LK_GRANULE - sizeof(struct lk_extent)) / sizeof(struct lk_verb))
 
-#define KEYS        8192u  /* keys whose template is remembered */
-#define PAIRS       65536u /* words, each at its place */
-#define PLACES      16384u /* in templates where words stand */
-#define PROBES      32u
-#define VERBS_KNOWN 256u
+#define KEYS   8192u  /* keys whose template is remembered */
+#define PAIRS  65536u /* words, each at its place */
+#define PLACES 16384u /* in templates where words stand */
+#define PROBES 32u
 
 /* What has not been handed out yet is zero, and zeros are what a child by fork finds. */
 static struct state {
@@ -36,7 +35,7 @@ static struct state {
     struct lk_extent *template_extents[EXTENTS];
     struct lk_extent *sketch_extents[SKETCHES];
     struct lk_extent *verb_extent;
-    uint16_t known_verbs[VERBS_KNOWN]; /* by lk_command_info_index */
+    uint16_t known_verbs[LK_COMMAND_INFOS_MAX]; /* by lk_command_info_index */
 } * state;
 
 void lk_templates_init(void)

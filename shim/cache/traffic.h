@@ -36,6 +36,7 @@ struct lk_settling { /* what answers settle, one after the other */
     struct lk_connection *connection;
     uint64_t time_ns;
     enum lk_outcome forced;  /* whatever the answer says; NONE: by the answer */
+    uint16_t forced_flags;   /* enum lk_reply_flag, with it */
     bool any;                /* it settled a recorded key: */
     uint64_t sequence;       /* of the latest one, */
     uint32_t template_id;    /* of the first one, */
