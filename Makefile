@@ -30,7 +30,8 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-6s %s\n' $1 $2)
 SHIM := $(sort $(shell find shim -name '*.c'))
 TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
 ANALYZER := $(sort $(shell find analyzer -name '*.c'))
-UNIT := $(wildcard tests/unit/*.c)
+# ThreadSanitizer has something to say where there are threads: of the shim, and where the analyzer searches memory.
+UNIT := $(if $(filter thread,$(SAN)),$(wildcard tests/unit/shim_*.c) tests/unit/test_regions.c,$(wildcard tests/unit/*.c))
 UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
@@ -205,7 +206,7 @@ SANITIZED := address,undefined
 rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests under that sanitizer
+test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
 	+$(Q)$(rebuild) all unit-tests samples workloads
