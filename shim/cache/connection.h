@@ -14,6 +14,7 @@
 #include "cache/traffic.h"
 
 #define LK_CONNECTIONS_MAX 4096u
+#define LK_ANNOUNCE_EVERY  1024u
 
 struct lk_answering {  /* an answer of which not all may have come yet: answer.c */
     uint64_t sequence; /* of the command that it answers */
@@ -25,6 +26,7 @@ struct lk_answering {  /* an answer of which not all may have come yet: answer.c
 struct lk_connection {
     uint64_t context;       /* its address; 0: never used, 1: given up */
     uint64_t next_sequence; /* of commands */
+    uint64_t announce_next; /* from this sequence on its CONNECT is due (again) */
     uint32_t lock;
     uint32_t id;             /* from 1, in order of first sight */
     uint32_t database;       /* as selected by the commands issued */
@@ -51,7 +53,8 @@ void lk_connection_let_go(struct lk_connection *connection);
 /* The context is about to be freed. Its id, 0: it was not known or never announced. */
 uint32_t lk_connection_end(const void *context);
 
-/* Writes its CONNECT record, if that is not done yet. */
+/* Writes its CONNECT record when it is due: at first, and every LK_ANNOUNCE_EVERY commands, for the
+ * ring forgets. */
 void lk_connection_announce(struct lk_connection *connection, const struct lk_traffic *traffic,
                             uint64_t time_ns);
 

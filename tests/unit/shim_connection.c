@@ -415,6 +415,22 @@ static void follows_the_database(void **state)
     assert_journal("connect 2;context 5;#0 a db0;");
 }
 
+/* The ring forgets: whose commands these are is said again. */
+static void says_again_where_it_is_connected_to(void **state)
+{
+    (void)state;
+    connect_first();
+    for (unsigned i = 0; i < LK_ANNOUNCE_EVERY; i++) {
+        journal[0] = '\0';
+        issue("PING");
+        answer(LK_REPLY_STATUS, "PONG");
+        assert_null(strstr(journal, "connect"));
+    }
+    journal[0] = '\0';
+    issue("GET a");
+    assert_journal("connect 1;#1024 a db0;");
+}
+
 static void settles_all_when_it_breaks(void **state)
 {
     struct lk_traffic how = traffic(true);
@@ -558,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_by_template, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_transactions_by_exec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_again_where_it_is_connected_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_all_when_it_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lets_streams_pass, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pairs_while_paused, set_up, tear_down),
