@@ -3,7 +3,7 @@
 // links: shim/cache/issue.c shim/cache/answer.c shim/cache/connection.c shim/cache/templates.c
 // links: shim/cache/replies.c shim/cache/outcome.c shim/cache/commands.c shim/cache/resp.c
 // links: shim/cache/abi.c shim/cache/pending.c shim/cache/names.c shim/cache/sketch.c
-// links: shim/cache/tag.c shim/cache/seen.c shim/cache/hiredis_answer.c
+// links: shim/cache/tag.c shim/cache/seen.c shim/cache/hiredis_answer.c shim/wire/peer.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
