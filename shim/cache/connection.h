@@ -19,8 +19,14 @@
 struct lk_answering {  /* an answer of which not all may have come yet: answer.c */
     uint64_t sequence; /* of the command that it answers */
     struct lk_seen seen;
+    struct lk_value top; /* of what may be a message: itself */
     uint8_t mode;
-    bool subscribes, unsubscribes, none_left; /* by a message's words */
+    bool none_left; /* no subscription is */
+};
+
+enum lk_streaming {
+    LK_STREAMING_NOW = 1u << 0,  /* subscribed, as RESP2 has it, or MONITOR */
+    LK_STREAMING_ONCE = 1u << 1, /* was subscribed before: confirmations may still come */
 };
 
 struct lk_connection {
@@ -32,7 +38,7 @@ struct lk_connection {
     uint32_t database;       /* as selected by the commands issued */
     uint32_t unnoted;        /* commands after the pending ones for which there was no room */
     uint8_t announced;       /* its CONNECT is written */
-    uint8_t streaming;       /* SUBSCRIBE, MONITOR: what comes answers no command */
+    uint8_t streaming;       /* enum lk_streaming: not all that comes answers a command */
     uint8_t muted;           /* CLIENT REPLY OFF: no answers come */
     uint8_t mute_next;       /* CLIENT REPLY SKIP */
     struct lk_queue pending; /* issued, in order */
