@@ -164,11 +164,11 @@ static void play_role(struct answer *answer, const struct lk_pending *head,
     case LK_ROLE_DISCARD:
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
-    case LK_ROLE_SUBSCRIBE:
     case LK_ROLE_MONITOR:
-        connection->streaming = !failed && reply->type != LK_REPLY_PUSH;
+        connection->streaming = failed ? connection->streaming : LK_STREAMING_NOW;
         break;
     case LK_ROLE_RESET:
+        connection->streaming = 0;
         connection->database = 0;
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
@@ -177,46 +177,79 @@ static void play_role(struct answer *answer, const struct lk_pending *head,
     }
 }
 
-/* A streaming connection is an ordinary one again after RESET, or when its last subscription is
- * gone. */
-static void watch_stream(struct answer *answer, const struct lk_reply *reply)
+/* What comes unasked, or confirms a (UN)SUBSCRIBE, as often as that named channels. */
+enum unasked { ASKED, MESSAGE, SUBSCRIBED, UNSUBSCRIBED };
+
+static bool ends_in(const struct lk_reply *text, const char *end)
 {
-    static const char *const ends[] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
-    struct lk_connection *connection = answer->connection;
-    if (is_text(reply, "RESET"))
-        connection->streaming = connection->database = 0;
-    if (reply->elements != 3)
-        return;
-    struct lk_reply kind = lk_reply_read(answer->layout, reply->element[0]);
-    struct lk_reply left = lk_reply_read(answer->layout, reply->element[2]);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (is_text(&kind, ends[i]) && left.type == LK_REPLY_INTEGER && left.integer == 0)
-            connection->streaming = 0;
+    size_t bytes = strlen(end);
+    return text->text && text->bytes >= bytes &&
+           memcmp(text->text + text->bytes - bytes, end, bytes) == 0;
 }
 
-/* In RESP3 (UN)SUBSCRIBE is answered by a push; any other push answers nothing. */
-static bool push_answers(const struct answer *answer, const struct lk_reply *reply)
+/* +1339518083.107412 [0 127.0.0.1:60866] "keys" "*" */
+static bool is_monitored(const struct lk_reply *line)
 {
-    const struct lk_pending *head = lk_queue_first(&answer->connection->pending);
+    size_t i = 0;
+    while (i < line->bytes &&
+           ((line->text[i] >= '0' && line->text[i] <= '9') || line->text[i] == '.'))
+        i++;
+    return i && i + 1 < line->bytes && line->text[i] == ' ' && line->text[i + 1] == '[';
+}
+
+static bool awaits_subscription(const struct lk_connection *connection)
+{
+    const struct lk_pending *head = lk_queue_first(&connection->pending);
+    uint8_t role = head ? lk_command_info_at(head->info)->role : LK_ROLE_NONE;
+    return role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE;
+}
+
+/* In RESP2 these are arrays like others: by their form, where the connection has subscribed to
+ * anything. Whatever else comes on such a connection answers a command. */
+static enum unasked unasked_by(const struct answer *answer, const struct lk_reply *reply)
+{
+    const struct lk_connection *connection = answer->connection;
+    bool pushed = reply->type == LK_REPLY_PUSH;
+    if (reply->type == LK_REPLY_STATUS)
+        return connection->streaming && is_monitored(reply) ? MESSAGE : ASKED;
+    if (!pushed && (reply->type != LK_REPLY_ARRAY || reply->elements < 3 ||
+                    !(connection->streaming || awaits_subscription(connection))))
+        return ASKED;
     struct lk_reply kind =
         lk_reply_read(answer->layout, reply->elements ? reply->element[0] : NULL);
-    uint8_t role = head ? lk_command_info_at(head->info)->role : LK_ROLE_NONE;
-    return kind.text && kind.bytes >= 9 &&
-           memcmp(kind.text + kind.bytes - 9, "subscribe", 9) == 0 &&
-           (role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE);
+    if (reply->elements == 3 && ends_in(&kind, "unsubscribe"))
+        return UNSUBSCRIBED;
+    if (reply->elements == 3 && ends_in(&kind, "subscribe"))
+        return SUBSCRIBED;
+    return pushed || (connection->streaming & LK_STREAMING_NOW && ends_in(&kind, "message"))
+               ? MESSAGE
+               : ASKED;
+}
+
+/* Pushed messages are known as such; then nothing that has the form of one must be taken for it. */
+static void confirm(struct answer *answer, enum unasked unasked, const struct lk_reply *reply)
+{
+    struct lk_connection *connection = answer->connection;
+    struct lk_reply left = lk_reply_read(answer->layout, reply->element[2]);
+    if (unasked == SUBSCRIBED && reply->type != LK_REPLY_PUSH)
+        connection->streaming = LK_STREAMING_NOW | LK_STREAMING_ONCE;
+    else if (unasked == UNSUBSCRIBED && left.type == LK_REPLY_INTEGER && left.integer == 0)
+        connection->streaming &= LK_STREAMING_ONCE;
+    if (awaits_subscription(connection))
+        settle_command(answer, &connection->pending, NULL);
 }
 
 static void pair(struct answer *answer, const void *object)
 {
     struct lk_connection *connection = answer->connection;
     struct lk_reply reply = lk_reply_read(answer->layout, object);
-    if (reply.type == LK_REPLY_ATTRIBUTE ||
-        (reply.type == LK_REPLY_PUSH && !push_answers(answer, &reply)))
+    enum unasked unasked = unasked_by(answer, &reply);
+    if (unasked == SUBSCRIBED || unasked == UNSUBSCRIBED)
+        confirm(answer, unasked, &reply);
+    if (unasked == MESSAGE && LK_TAG_OUTCOME(lk_self.tag) != LK_OUTCOME_PENDING)
+        answer->any = answer->traffic->recording; /* what its callback allocates is no command's */
+    if (unasked != ASKED || reply.type == LK_REPLY_ATTRIBUTE)
         return;
-    if (connection->streaming) {
-        watch_stream(answer, &reply);
-        return;
-    }
     const struct lk_pending *first = lk_queue_first(&connection->pending);
     if (!first) {
         connection->unnoted -= connection->unnoted > 0;
@@ -229,10 +262,6 @@ static void pair(struct answer *answer, const void *object)
     struct lk_pending head = *first;
     play_role(answer, &head, &reply);
     settle_command(answer, &connection->pending, object);
-    if (connection->streaming) { /* no answers but messages from now on */
-        settle_all(answer, &connection->pending, LK_OUTCOME_OTHER);
-        connection->unnoted = 0;
-    }
 }
 
 /* The thread's allocations since the command was issued, and until its next one, belong to this
@@ -284,6 +313,18 @@ void lk_traffic_broken(const struct lk_traffic *traffic)
     tag_thread(&answer);
 }
 
+void lk_traffic_failing(const struct lk_traffic *traffic)
+{
+    struct lk_connection *connection = lk_connection_hold(traffic->context);
+    if (!connection)
+        return;
+    const struct lk_pending *first = lk_queue_first(&connection->pending);
+    uint32_t template_id = first ? first->template_id : 0;
+    lk_connection_let_go(connection);
+    if (first && traffic->recording)
+        lk_tag_settled(LK_TAG(LK_OUTCOME_ERROR, template_id));
+}
+
 void lk_traffic_connected(const struct lk_traffic *traffic, bool is_new)
 {
     uint64_t time_ns = lk_now();
@@ -296,7 +337,8 @@ void lk_traffic_connected(const struct lk_traffic *traffic, bool is_new)
     if (!is_new)
         lk_context_reconnected(traffic->library->layout, traffic->context);
     else if (traffic->recording)
-        lk_context_given(traffic->library->layout, traffic->context, time_ns);
+        lk_context_given(traffic->library->layout, traffic->context, traffic->asynchronous,
+                         time_ns);
 }
 
 void lk_traffic_closing(const struct lk_traffic *traffic)

@@ -15,6 +15,11 @@
 
 #define LK_CONNECTIONS_MAX 4096u
 
+enum lk_streaming {
+    LK_STREAMING_NOW = 1u << 0,  /* subscribed, as RESP2 has it, or MONITOR */
+    LK_STREAMING_ONCE = 1u << 1, /* was subscribed before: confirmations may still come */
+};
+
 struct lk_connection {
     uint64_t context;       /* its address; 0: never used, 1: given up */
     uint64_t next_sequence; /* of commands */
@@ -23,7 +28,7 @@ struct lk_connection {
     uint32_t database;       /* as selected by the commands issued */
     uint32_t unnoted;        /* commands after the pending ones for which there was no room */
     uint8_t announced;       /* its CONNECT is written */
-    uint8_t streaming;       /* SUBSCRIBE, MONITOR: what comes answers no command */
+    uint8_t streaming;       /* enum lk_streaming: not all that comes answers a command */
     uint8_t muted;           /* CLIENT REPLY OFF: no answers come */
     uint8_t mute_next;       /* CLIENT REPLY SKIP */
     struct lk_queue pending; /* issued, in order */

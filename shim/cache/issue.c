@@ -178,7 +178,7 @@ static bool is_answered(struct lk_connection *connection, const struct lk_comman
         connection->mute_next = lk_slice_is(word, "SKIP");
         return !connection->muted && !connection->mute_next;
     }
-    return !skipped && !connection->muted && !connection->streaming;
+    return !skipped && !connection->muted;
 }
 
 static void issue_command(struct issue *issue)

@@ -13,6 +13,7 @@ struct lk_traffic { /* one call of a wrapper */
     const void *context;
     bool recording;
     bool sync; /* the call waits for the answer: what is allocated until then belongs to it */
+    bool asynchronous; /* the context is: known of one that has just been connected */
 };
 
 /* The context has just been connected, or connected again. */
@@ -27,5 +28,8 @@ void lk_traffic_issued(const struct lk_traffic *traffic, const char *bytes, size
 void lk_traffic_answered(const struct lk_traffic *traffic, const void *reply);
 /* The connection failed: no more answers will come. */
 void lk_traffic_broken(const struct lk_traffic *traffic);
+/* It is about to fail, it seems, and the host's callbacks hear of that before we do: what is
+ * allocated in them belongs to a command that failed. */
+void lk_traffic_failing(const struct lk_traffic *traffic);
 
 #endif
