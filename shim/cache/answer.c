@@ -246,8 +246,6 @@ static void pair(struct answer *answer, const void *object)
     enum unasked unasked = unasked_by(answer, &reply);
     if (unasked == SUBSCRIBED || unasked == UNSUBSCRIBED)
         confirm(answer, unasked, &reply);
-    if (unasked == MESSAGE && LK_TAG_OUTCOME(lk_self.tag) != LK_OUTCOME_PENDING)
-        answer->any = answer->traffic->recording; /* what its callback allocates is no command's */
     if (unasked != ASKED || reply.type == LK_REPLY_ATTRIBUTE)
         return;
     const struct lk_pending *first = lk_queue_first(&connection->pending);

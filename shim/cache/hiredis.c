@@ -16,7 +16,9 @@
 #include "cache/commands.h"
 #include "cache/connection.h"
 #include "cache/replies.h"
+#include "cache/tag.h"
 #include "cache/templates.h"
+#include "capture/state.h"
 #include "config.h"
 #include "wire/owned.h"
 
@@ -53,13 +55,70 @@ static void issued(struct lk_library *library, const void *context, const char *
     }
 }
 
-static void answered(struct lk_library *library, const void *context, const void *reply)
+/* A reply is made before it is known what it answers. Where nobody waits for one in particular
+ * (pipelined, asynchronous), what is allocated meanwhile is kept apart from the latest command's,
+ * and belongs to what the reply turns out to answer. */
+struct reading {
+    bool apart;
+    uint32_t tag; /* of the latest command, and what was allocated under it */
+    uint64_t allocated, generation;
+};
+
+static const struct reading unread; /* the call that made the reply was not seen */
+
+static struct reading begin_reading(void)
+{
+    struct lk_thread *t = &lk_self;
+    struct reading reading = {.tag = t->tag, .allocated = t->tag_allocated};
+    if (t->cache_seen & LK_SEEN_SYNC || LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING || !lk_state ||
+        t->generation != lk_state->generation)
+        return reading;
+    reading.apart = true;
+    reading.generation = t->generation;
+    t->tag = LK_TAG(LK_OUTCOME_PENDING, 0);
+    t->tag_allocated = 0;
+    t->pending_count = 0;
+    return reading;
+}
+
+/* There was none: the latest command is still that. */
+static void end_reading(const struct reading *reading)
+{
+    struct lk_thread *t = &lk_self;
+    if (!reading->apart || t->generation != reading->generation)
+        return;
+    t->tag = reading->tag;
+    t->tag_allocated += reading->allocated;
+    t->pending_count = 0;
+}
+
+/* Within lk_enter: what the latest command has allocated is added up. */
+static void leave_latest(const struct reading *reading)
+{
+    struct lk_thread *t = &lk_self;
+    uint64_t meanwhile = t->tag_allocated;
+    t->tag = reading->tag;
+    t->tag_allocated = reading->allocated;
+    lk_tag_flush();
+    t->tag = LK_TAG(LK_OUTCOME_PENDING, 0);
+    t->tag_allocated = meanwhile;
+}
+
+static void answered(struct lk_library *library, const void *context, const void *reply,
+                     const struct reading *reading)
 {
     struct lk_traffic traffic = {.library = library, .context = context};
-    if (lk_hiredis_enter(&traffic)) {
-        lk_traffic_answered(&traffic, reply);
-        lk_leave();
+    if (!lk_hiredis_enter(&traffic)) {
+        end_reading(reading);
+        return;
     }
+    bool apart = reading->apart && lk_self.generation == reading->generation;
+    if (apart)
+        leave_latest(reading);
+    lk_traffic_answered(&traffic, reply);
+    if (apart && LK_TAG_OUTCOME(lk_self.tag) == LK_OUTCOME_PENDING)
+        lk_tag_settled(LK_TAG(LK_OUTCOME_OTHER, 0)); /* a message: it answers no command */
+    lk_leave();
 }
 
 void lk_hiredis_broken(struct lk_library *library, const void *context)
@@ -207,15 +266,19 @@ static int reply_from_reader(reply_function *original, void *context, void **rep
         return -1;
     struct lk_library *library = lk_hiredis_library((const void *)original, context);
     const void *outer = lk_hiredis_call((const void *)original);
+    struct reading reading = begin_reading();
     int result = original(context, reply);
     lk_hiredis_called(outer);
-    if (!library || (result == 0 && !(reply && *reply)))
+    if (library && result == 0 && reply && *reply) {
+        answered(library, context, *reply, &reading);
+        lk_self.cache_seen |= LK_SEEN_REPLY;
         return result;
-    lk_self.cache_seen |= LK_SEEN_REPLY;
-    if (result == 0)
-        answered(library, context, *reply);
-    else
+    }
+    end_reading(&reading);
+    if (library && result != 0) {
+        lk_self.cache_seen |= LK_SEEN_REPLY;
         lk_hiredis_broken(library, context);
+    }
     return result;
 }
 
@@ -240,7 +303,7 @@ static int get_reply(reply_function *original, void *context, void **reply)
         lk_hiredis_broken(library, context); /* reading or writing failed, if not parsing */
     else if (library && !(lk_self.cache_seen & LK_SEEN_REPLY) &&
              (reply ? *reply != NULL : is_blocking(library, context)))
-        answered(library, context, reply ? *reply : NULL);
+        answered(library, context, reply ? *reply : NULL, &unread);
     lk_self.cache_seen |= kept | LK_SEEN_REPLY;
     return result;
 }
@@ -366,7 +429,7 @@ static void end_command(struct command *command, const void *reply)
     lk_append_end(&command->append, 0);
     if (library && command->blocking && !(lk_self.cache_seen & LK_SEEN_REPLY)) {
         if (reply)
-            answered(library, command->context, reply);
+            answered(library, command->context, reply, &unread);
         else if (lk_field_int(command->context, library->layout->error))
             lk_hiredis_broken(library, command->context);
     }

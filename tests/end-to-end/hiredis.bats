@@ -74,6 +74,10 @@ leaks() {
     jqr "$DIR/report.json" '[.leaks[] | select(.rule == "reply-leak") | .live_count] | add // 0 == $truth[0].kept_replies' \
         --slurpfile truth "$DIR/truth.json"
     jqr "$DIR/report.json" 'all(.leaks[] | select(.rule == "reply-leak"); .outcome == "miss")'
+    # Their memory was given before it was known what they answer.
+    leakey dump --what live --format json "$DIR"/captures/async_commands* >"$DIR/live.json"
+    [ "$(jq -s '[.[] | select(.live == "heap" and .bytes == 64 and .outcome == "miss")] | length' "$DIR/live.json")" -eq \
+        "$(jq .kept_replies "$DIR/truth.json")" ]
 }
 
 @test "asynchronous: what callbacks keep is tied to the command they answer, and contexts and replies that leak are counted" {
@@ -162,7 +166,7 @@ webdis_agrees() { # LIBRARY-PATH WEBDIS
     # EXISTS and a GET of the wrong type look up a key too, and are no reads.
     jq -r '.cache | "hits \(.hits + 2)\nmisses \(.misses)"' "$DIR/report.json" >"$DIR/outcomes"
     same_text "hits and misses" "$(<"$DIR/keyspace")" "$(<"$DIR/outcomes")"
-    jqr "$DIR/report.json" '.cache.errors == 1 and .captures[0].events.dropped_count == 0'
+    jqr "$DIR/report.json" '.cache.errors == 1'
     jqr "$DIR/report.json" '[.leaks[] | select(.rule != "heap-leak")] | length == 0'
 }
 

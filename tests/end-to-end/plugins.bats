@@ -51,6 +51,28 @@ run_plugins() { # MODE PLUGIN...
     [ "$(jq .misses <<<"$output")" -eq "$(jq .cache.misses "$DIR/report.json")" ]
 }
 
+@test "libraries whose functions are asked for by dlsym: their inner calls are seen, each answered by its own" {
+    need_newer
+    redis_start
+    cat >"$DIR/ask.py" <<'END'
+import ctypes, sys
+
+for number, file in enumerate(sys.argv[2:]):
+    library = ctypes.CDLL(file)
+    library.redisConnectUnix.restype = library.redisCommand.restype = ctypes.c_void_p
+    context = ctypes.c_void_p(library.redisConnectUnix(sys.argv[1].encode()))
+    for i in range(50):
+        for line in "SET key%d:%d value", "GET key%d:%d", "GET none%d:%d":
+            reply = library.redisCommand(context, (line % (number, i)).encode())
+            library.freeReplyObject(ctypes.c_void_p(reply))
+    library.redisFree(context)
+END
+    with_shim /usr/bin/python3 "$DIR/ask.py" "$REDIS" libhiredis.so.0.14 \
+        "$ROOT/build/trixie/usr/lib/x86_64-linux-gnu/libhiredis.so.1.1.0"
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    jqr "$DIR/report.json" '.cache | .commands == {"GET": 200, "SET": 100} and .hits == 100 and .misses == 100'
+}
+
 # --- dlopen itself
 
 # A host in $DIR/host, a library beside it that loads what lies in a place that its own RUNPATH alone tells, that plugin,
