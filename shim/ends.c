@@ -154,7 +154,7 @@ static void forget_libraries(void)
     if (__atomic_exchange_n(&known, unloaded, __ATOMIC_RELAXED) != unloaded) {
         lk_deepbind_forget();
         lk_library_forget();
-        lk_real_forget();
+        lk_real_forget_unloaded();
     }
     lk_self.depth--;
     errno = kept;

@@ -155,25 +155,72 @@ void *lk_real_own(enum lk_symbol symbol, const void *address)
     return find_by_caller(symbols[symbol].name, address);
 }
 
-/* What was found for a caller that has a library of its own: keyed by symbol and the caller's page.
- */
-#define CALLER_CACHE 256u
+/* What was found for a caller that has a library of its own, by symbol and the caller's page. A key
+ * may stand in any of some places behind its first. */
+#define CACHE_PLACES 1024u
+#define CACHE_PROBES 8u
+#define CACHE_BUSY   UINT64_MAX /* a place that is being filled */
 static struct {
-    uint64_t key;
+    uint64_t key; /* 0: free */
     void *found;
-} caller_cache[CALLER_CACHE];
+} caller_cache[CACHE_PLACES];
 
-static void remember(enum lk_symbol symbol, uint64_t key, uint64_t slot, void *found,
-                     bool everywhere)
+static uint64_t cache_key(enum lk_symbol symbol, const void *caller)
+{
+    return ((uintptr_t)caller >> 12) * LK_SYMBOLS + (uint64_t)symbol + 1;
+}
+
+static uintptr_t cache_page(uint64_t key)
+{
+    return (key - 1) / LK_SYMBOLS << 12;
+}
+
+static uint32_t cache_place(uint64_t key, uint32_t probe)
+{
+    return ((uint32_t)(key * 0x9e3779b97f4a7c15u >> 40) + probe) % CACHE_PLACES;
+}
+
+static void *cache_find(uint64_t key)
+{
+    for (uint32_t probe = 0; probe < CACHE_PROBES; probe++) {
+        uint32_t i = cache_place(key, probe);
+        if (__atomic_load_n(&caller_cache[i].key, __ATOMIC_ACQUIRE) != key)
+            continue;
+        void *found = __atomic_load_n(&caller_cache[i].found, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&caller_cache[i].key, __ATOMIC_ACQUIRE) == key)
+            return found;
+    }
+    return NULL;
+}
+
+static bool cache_fill(uint32_t i, uint64_t before, uint64_t key, void *found)
+{
+    if (before == CACHE_BUSY ||
+        !__atomic_compare_exchange_n(&caller_cache[i].key, &before, CACHE_BUSY, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    __atomic_store_n(&caller_cache[i].found, found, __ATOMIC_RELEASE);
+    __atomic_store_n(&caller_cache[i].key, key, __ATOMIC_RELEASE);
+    return true;
+}
+
+static void cache_add(uint64_t key, void *found)
+{
+    for (uint32_t probe = 0; probe < CACHE_PROBES; probe++)
+        if (cache_fill(cache_place(key, probe), 0, key, found))
+            return;
+    uint32_t i = cache_place(key, (uint32_t)(key % CACHE_PROBES));
+    cache_fill(i, __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED), key, found);
+}
+
+static void remember(enum lk_symbol symbol, uint64_t key, void *found, bool everywhere)
 {
     if (everywhere) {
         __atomic_store_n(&lk_real_table[symbol], found, __ATOMIC_SEQ_CST);
         if (lk_deepbind_any()) /* since a moment ago: no longer everywhere */
             __atomic_store_n(&lk_real_table[symbol], NULL, __ATOMIC_SEQ_CST);
     } else if (found) {
-        __atomic_store_n(&caller_cache[slot].key, 0, __ATOMIC_RELEASE);
-        __atomic_store_n(&caller_cache[slot].found, found, __ATOMIC_RELEASE);
-        __atomic_store_n(&caller_cache[slot].key, key, __ATOMIC_RELEASE);
+        cache_add(key, found);
     }
 }
 
@@ -181,21 +228,28 @@ void *lk_real_find(enum lk_symbol symbol, const void *caller)
 {
     if (lk_sys_own(caller))
         caller = lk_self.original;
-    uint64_t key = ((uintptr_t)caller >> 12) * LK_SYMBOLS + (uint64_t)symbol + 1;
-    uint64_t slot = (key * 0x9e3779b97f4a7c15u) >> 56;
-    if (__atomic_load_n(&caller_cache[slot].key, __ATOMIC_ACQUIRE) == key) {
-        void *found = __atomic_load_n(&caller_cache[slot].found, __ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&caller_cache[slot].key, __ATOMIC_ACQUIRE) == key)
-            return found;
-    }
+    uint64_t key = cache_key(symbol, caller);
+    void *found = cache_find(key);
+    if (found)
+        return found;
     int kept = errno;
     bool everywhere;
     lk_self.depth++;
-    void *found = find_original(symbol, caller, &everywhere);
+    found = find_original(symbol, caller, &everywhere);
     lk_self.depth--;
-    remember(symbol, key, slot, found, everywhere);
+    remember(symbol, key, found, everywhere);
     errno = kept;
     return found;
+}
+
+/* ---- What is no longer so ---- */
+
+static void drop_cached(uint32_t i)
+{
+    uint64_t key = __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED);
+    if (key && key != CACHE_BUSY)
+        __atomic_compare_exchange_n(&caller_cache[i].key, &key, 0, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
 }
 
 void lk_real_forget(void)
@@ -203,8 +257,43 @@ void lk_real_forget(void)
     for (int i = 0; i < LK_SYMBOLS; i++)
         if (symbols[i].group != LK_GROUP_LIBC)
             __atomic_store_n(&lk_real_table[i], NULL, __ATOMIC_SEQ_CST);
-    for (uint32_t i = 0; i < CALLER_CACHE; i++)
-        __atomic_store_n(&caller_cache[i].key, 0, __ATOMIC_RELEASE);
+    for (uint32_t i = 0; i < CACHE_PLACES; i++)
+        drop_cached(i);
+}
+
+struct present { /* what lies in a module that is loaded */
+    bool original[LK_SYMBOLS], cached[CACHE_PLACES], page[CACHE_PLACES];
+};
+
+static int note_present(struct dl_phdr_info *module, size_t bytes, void *context)
+{
+    struct present *present = context;
+    uintptr_t start, end;
+    (void)bytes;
+    lk_module_extent(module, &start, &end);
+    for (int i = 0; i < LK_SYMBOLS; i++)
+        present->original[i] |= (uintptr_t)lk_real_table[i] - start < end - start;
+    for (uint32_t i = 0; i < CACHE_PLACES; i++) {
+        uint64_t key = __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED);
+        uintptr_t page = cache_page(key);
+        if (!key || key == CACHE_BUSY)
+            continue;
+        present->cached[i] |= (uintptr_t)caller_cache[i].found - start < end - start;
+        present->page[i] |= !page || (page + 4095 >= start && page < end);
+    }
+    return 0;
+}
+
+void lk_real_forget_unloaded(void)
+{
+    struct present present = {0};
+    dl_iterate_phdr(note_present, &present);
+    for (int i = 0; i < LK_SYMBOLS; i++)
+        if (symbols[i].group != LK_GROUP_LIBC && !present.original[i])
+            __atomic_store_n(&lk_real_table[i], NULL, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < CACHE_PLACES; i++)
+        if (!present.cached[i] || !present.page[i])
+            drop_cached(i);
 }
 
 enum lk_symbol lk_real_named(const char *name)

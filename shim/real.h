@@ -63,9 +63,10 @@ void *lk_real_own(enum lk_symbol symbol, const void *address);
 enum lk_symbol lk_real_named(const char *name);
 void *lk_real_wrapper(enum lk_symbol symbol);
 
-/* A library may be gone, or the order in which libraries are asked is another one: what was found
- * outside libc is looked for again. */
+/* What was found outside libc is looked for again: all of it, for the order in which libraries are
+ * asked is another one; or what a dlclose has unloaded. */
 void lk_real_forget(void);
+void lk_real_forget_unloaded(void);
 
 #define LK_REAL_TYPE(name) __typeof__(&name)
 /* For libc: never NULL after lk_real_init, except names that this libc does not have. */

@@ -122,7 +122,8 @@ int main(int argc, char **argv)
 {
     const char *error;
     void *plugin = load(argv[1], argv[2]);
-    (void)argc;
+    if (argc > 3) /* and another */
+        load(argv[3], argv[2]);
     if (!plugin) {
         printf("%s\n", dlerror());
         printf("%s\n", (error = dlerror()) ? error : "no more");
@@ -179,4 +180,12 @@ same_with_shim() { # COMMAND...
     LEAKEY_SAMPLE=all with_shim "$DIR/host" "$DIR/own/plugin.so" deep
     leakey report --format json -o "$DIR/report.json" "$DIR/captures"
     jqr "$DIR/report.json" '[.heap.sites[] | select(any(.stack[]; .function == "plugin_keep")) | .allocated_count] | add == 3000'
+    # Where the caller had to be seen by dlopen itself, from the next one on.
+    for name in plugin.so '$ORIGIN/../own/plugin.so'; do
+        rm -rf "$DIR/captures"
+        LEAKEY_SAMPLE=all with_shim "$DIR/host" "$name" deep libm.so.6
+        leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+        jqr "$DIR/report.json" '[.heap.sites[] | select(any(.stack[]; .function == "plugin_keep")) | .allocated_count]
+            | add == 3000'
+    done
 }

@@ -305,6 +305,52 @@ static void scene_monitor(void)
     redisFree(other);
 }
 
+#if HIREDIS_MAJOR >= 1
+/* ---- RESP3: pushes, to the library's own handler, to the host's, and to who reads replies ---- */
+
+static int pushes;
+
+static void on_push(void *data, void *reply)
+{
+    (void)data;
+    pushes++;
+    freeReplyObject(reply);
+}
+
+static void be_invalidated(redisContext *context, redisContext *other)
+{
+    ask(context, &is_hit, "GET item:5");
+    ask(other, &is_write, "SET item:5 value"); /* the push comes before the next answer */
+    ask(context, &is_hit, "GET item:5");
+    ask(context, &is_miss, "GET absent");
+}
+
+static void scene_pushes(void)
+{
+    static struct expected is_map = {.type = REDIS_REPLY_MAP};
+    redisContext *context = connect_to_cache(), *other = connect_to_cache();
+    ask(other, &is_write, "SET item:5 value");
+    ask(context, &is_map, "HELLO 3");
+    ask(context, &is_status, "CLIENT TRACKING ON");
+    be_invalidated(context, other);
+    redisSetPushCallback(context, on_push);
+    be_invalidated(context, other);
+    redisSetPushCallback(context, NULL);
+    append(context, "SUBSCRIBE a"); /* its confirmation is a push, too */
+    append(context, "GET item:5");
+    take_message(context, "subscribe");
+    take_next(context, &is_hit);
+    ask(other, &is_number, "PUBLISH a one");
+    append(context, "GET absent");
+    take_message(context, "message");
+    take_next(context, &is_miss);
+    if (pushes != 1)
+        fail("no push came");
+    redisFree(context);
+    redisFree(other);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -319,6 +365,9 @@ int main(int argc, char **argv)
     scene_transactions();
     scene_subscriptions();
     scene_monitor();
+#if HIREDIS_MAJOR >= 1
+    scene_pushes();
+#endif
     print_truth();
     printf(",\"hiredis\":%d}\n", HIREDIS_MAJOR);
     return 0;
