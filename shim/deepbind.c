@@ -206,7 +206,8 @@ static void bind_from(uint32_t from)
     for (uint32_t i = 0; i < round->count; i++)
         if (!add_deep(&round->modules[i]))
             round->count = i;
-    lk_real_forget();
+    if (round->count)
+        lk_real_forget();
     for (uint32_t i = 0; i < round->count; i++) {
         void *handle = LK_REAL(dlopen)(round->names[i], RTLD_LAZY | RTLD_NOLOAD);
         if (!handle)

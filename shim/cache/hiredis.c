@@ -20,6 +20,7 @@
 #include "cache/templates.h"
 #include "capture/state.h"
 #include "config.h"
+#include "sys.h"
 #include "wire/owned.h"
 
 void lk_cache_init(void)
@@ -29,11 +30,14 @@ void lk_cache_init(void)
     lk_connections_init();
 }
 
+struct lk_library *lk_hiredis_known(const void *original, const void *context)
+{
+    return context && lk_config.cache && !lk_config.off ? lk_library_of(original) : NULL;
+}
+
 struct lk_library *lk_hiredis_library(const void *original, const void *context)
 {
-    if (!context || !lk_config.cache || lk_config.off)
-        return NULL;
-    struct lk_library *library = lk_library_of(original);
+    struct lk_library *library = lk_hiredis_known(original, context);
     if (library)
         lk_wire_not(lk_field_int(context, library->layout->fd));
     return library;
@@ -77,11 +81,10 @@ static struct reading begin_reading(void)
     reading.generation = t->generation;
     t->tag = LK_TAG(LK_OUTCOME_PENDING, 0);
     t->tag_allocated = 0;
-    t->pending_count = 0;
     return reading;
 }
 
-/* There was none: the latest command is still that. */
+/* There was none: the latest command is still that. What was made of a part stays pending. */
 static void end_reading(const struct reading *reading)
 {
     struct lk_thread *t = &lk_self;
@@ -89,7 +92,6 @@ static void end_reading(const struct reading *reading)
         return;
     t->tag = reading->tag;
     t->tag_allocated += reading->allocated;
-    t->pending_count = 0;
 }
 
 /* Within lk_enter: what the latest command has allocated is added up. */
@@ -135,8 +137,10 @@ void lk_hiredis_broken(struct lk_library *library, const void *context)
 void lk_hiredis_connected(const struct lk_traffic *connected, const void *caller, bool is_new)
 {
     struct lk_traffic traffic = *connected;
-    if (traffic.library && !lk_library_holds(traffic.library, caller) &&
-        lk_hiredis_enter(&traffic)) {
+    if (!traffic.library || lk_library_holds(traffic.library, caller) || lk_sys_own(caller))
+        return;
+    lk_wire_not(lk_field_int(traffic.context, traffic.library->layout->fd));
+    if (lk_hiredis_enter(&traffic)) {
         lk_traffic_connected(&traffic, is_new);
         lk_leave();
     }
@@ -145,14 +149,14 @@ void lk_hiredis_connected(const struct lk_traffic *connected, const void *caller
 static void connected(const void *original, const void *context, const void *caller, bool is_new)
 {
     lk_hiredis_connected(
-        &(struct lk_traffic){.library = lk_hiredis_library(original, context), .context = context},
+        &(struct lk_traffic){.library = lk_hiredis_known(original, context), .context = context},
         caller, is_new);
 }
 
 /* What is still awaited on a context that failed was never answered. */
 static void closing(const void *original, const void *context)
 {
-    struct lk_library *library = lk_hiredis_library(original, context);
+    struct lk_library *library = lk_hiredis_known(original, context);
     struct lk_traffic traffic = {.library = library, .context = context};
     lk_append_lost(context);
     if (library && lk_field_int(context, library->layout->error))
@@ -315,7 +319,7 @@ static int read_buffer(read_function *original, void *context)
 {
     if (!original)
         return -1;
-    struct lk_library *library = lk_hiredis_library((const void *)original, context);
+    struct lk_library *library = lk_hiredis_known((const void *)original, context);
     const void *outer = lk_hiredis_call((const void *)original);
     int result = original(context);
     lk_hiredis_called(outer);
@@ -330,7 +334,7 @@ static int write_buffer(write_function *original, void *context, int *done)
 {
     if (!original)
         return -1;
-    struct lk_library *library = lk_hiredis_library((const void *)original, context);
+    struct lk_library *library = lk_hiredis_known((const void *)original, context);
     if (library)
         lk_append_written(library, context);
     const void *outer = lk_hiredis_call((const void *)original);

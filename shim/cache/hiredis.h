@@ -23,15 +23,18 @@ enum lk_seen { /* lk_self.cache_seen: what inner calls have recorded, for the ou
                LK_SEEN_SYNC = 1u << 2, /* an outer call waits for the answer of what is appended */
 };
 
-/* The library of an original that is called with this context; NULL: nothing is to be recorded. */
+/* The library of an original that is called with this context; NULL: nothing is to be recorded.
+ * The second one is for calls whose commands or answers are recorded: who reads sockets leaves the
+ * context's alone (wire/owned.h). */
+struct lk_library *lk_hiredis_known(const void *original, const void *context);
 struct lk_library *lk_hiredis_library(const void *original, const void *context);
 
 /* Between lk_enter and lk_leave, recording or (false: paused) only following; false: neither. */
 bool lk_hiredis_enter(struct lk_traffic *traffic);
 
-/* The context has just been connected, or connected again. A call that comes from
- * within the library (`caller`) is a part of another connect, or of an asynchronous one, which
- * moves the context to another address afterwards. */
+/* The context has just been connected, or connected again. A call that comes from within the
+ * library (`caller`, or a jump at its end) is a part of another connect, or of an asynchronous one,
+ * which moves the context to another address afterwards. */
 void lk_hiredis_connected(const struct lk_traffic *connected, const void *caller, bool is_new);
 
 /* All that was awaited on the context ends in an error. */

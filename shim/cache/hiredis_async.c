@@ -16,15 +16,13 @@
 #include <stdarg.h>
 
 #include "cache/hiredis.h"
-#include "config.h"
 
 /* Flags of a context. */
 #define IN_CALLBACK 0x10
 
 static struct lk_library *library_of(const void *original, const void *context)
 {
-    struct lk_library *library =
-        lk_config.cache && !lk_config.off && context ? lk_library_of(original) : NULL;
+    struct lk_library *library = lk_hiredis_known(original, context);
     return library && !library->hides_callbacks ? lk_hiredis_library(original, context) : NULL;
 }
 

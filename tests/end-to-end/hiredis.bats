@@ -89,11 +89,15 @@ leaks() {
     leaks async_commands-1.x
 }
 
-@test "connections that do not block, break, reconnect, have readers of their own or subscribe, on both interfaces" {
+@test "connections that do not block, break, reconnect, have readers of their own or subscribe, on hiredis 0.14" {
     redis_start
     run_program connection_forms
     same_text "0.14" "$(expected)" "$(seen)"
+}
+
+@test "connections: the same on hiredis 1.x, with pushes, and under the names of libvalkey" {
     need_newer connection_forms-1.x connection_forms-valkey
+    redis_start
     run_program connection_forms-1.x
     same_text "1.x" "$(expected)" "$(seen)"
     run_program connection_forms-valkey
