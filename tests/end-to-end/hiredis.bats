@@ -23,6 +23,16 @@ run_program() { # NAME [ARGUMENT...]
     jqr "$DIR/report.json" '.captures[0].events.dropped_count == 0'
 }
 
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# A server that listens on 127.0.0.1:$PORT too.
+redis_start_on_port() {
+    PORT=$(free_port)
+    redis_start --bind 127.0.0.1 --port "$PORT"
+}
+
 # What the server counted, by verb.
 served() {
     redis info commandstats | tr -d '\r' | sed -n 's/^cmdstat_\([a-z]*\)\(|[a-z-]*\)\?:calls=\([0-9]*\),.*/\U\1\E \3/p' |
@@ -43,6 +53,20 @@ asynchronous() {
     # GET and kin: the server counts per key, and not the ones that a transaction or an error ended.
     jq -r '.cache.commands | to_entries[] | "\(.key) \(.value)"' "$DIR/report.json" | sort >"$DIR/counted"
     same_text "$1, the server's calls" "$(served)" "$(<"$DIR/counted")"
+    redis_stop
+    redis_start_on_port
+    run_program "$1" "$PORT"
+    same_text "$1, connects" "$(expected)" "$(seen)"
+    peers=$(leakey dump --what events --format json "$DIR"/captures/* | jq -r 'select(.event == "connect") | .peer' | sort)
+    same_text "$1, peers" "$(connected_to "$1")" "$peers"
+}
+
+# Where `asynchronous` connects to, once for each form, and the program's own synchronous context.
+connected_to() {
+    local tcp=3
+    [ "$1" = async_commands ] || tcp=4
+    for ((; tcp; tcp--)); do echo "127.0.0.1:$PORT"; done
+    printf 'unix:%s\n' "$REDIS" "$REDIS"
 }
 
 @test "asynchronous: every form, chains, subscriptions, MONITOR, frees and failures are counted once, on hiredis 0.14" {
@@ -90,34 +114,30 @@ leaks() {
 }
 
 @test "connections that do not block, break, reconnect, have readers of their own or subscribe, on hiredis 0.14" {
-    redis_start
-    run_program connection_forms
+    redis_start_on_port
+    run_program connection_forms "$PORT"
     same_text "0.14" "$(expected)" "$(seen)"
 }
 
 @test "connections: the same on hiredis 1.x, with pushes, and under the names of libvalkey" {
     need_newer connection_forms-1.x connection_forms-valkey
-    redis_start
-    run_program connection_forms-1.x
+    redis_start_on_port
+    run_program connection_forms-1.x "$PORT"
     same_text "1.x" "$(expected)" "$(seen)"
-    run_program connection_forms-valkey
+    run_program connection_forms-valkey "$PORT"
     same_text "valkey" "$(expected)" "$(seen)"
 }
 
 @test "a library whose functions do not pass the PLT: the same counts; its asynchronous contexts wait for no answer" {
     need_newer connection_forms-1.x async_commands-1.x
-    redis_start
-    LD_LIBRARY_PATH=$ROOT/build/tests/bound run_program connection_forms-1.x
+    redis_start_on_port
+    LD_LIBRARY_PATH=$ROOT/build/tests/bound run_program connection_forms-1.x "$PORT"
     same_text "bound" "$(expected)" "$(seen)"
     LD_LIBRARY_PATH=$ROOT/build/tests/bound run_program async_commands-1.x --leaky
     jqr "$DIR/report.json" 'all(.leaks[]; .rule == "heap-leak")'
 }
 
 # --- a real service: webdis answers HTTP by asynchronous hiredis
-
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
 
 serve_webdis() { # LIBRARY-PATH WEBDIS
     PORT=$(free_port)

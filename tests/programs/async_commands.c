@@ -48,14 +48,18 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     disconnected++;
 }
 
-static redisAsyncContext *connect_to_cache(void)
+static redisAsyncContext *attach(redisAsyncContext *context)
 {
-    redisAsyncContext *context = redisAsyncConnectUnix(path);
     if (!context || context->err || redisLibeventAttach(context, base) != REDIS_OK)
         fail("cannot connect");
     redisAsyncSetConnectCallback(context, on_connect);
     redisAsyncSetDisconnectCallback(context, on_disconnect);
     return context;
+}
+
+static redisAsyncContext *connect_to_cache(void)
+{
+    return attach(redisAsyncConnectUnix(path));
 }
 
 static void run(void)
@@ -152,6 +156,31 @@ static void scene_forms(void)
     if (redisAsyncCommand(context, on_answer, &is_status, "PING") == REDIS_OK)
         fail("a command was taken after the disconnect");
     run();
+}
+
+/* ---- Every form of connecting ---- */
+
+static void scene_connects(int port)
+{
+    redisAsyncContext *contexts[5];
+    int count = 0;
+    contexts[count++] = attach(redisAsyncConnect("127.0.0.1", port));
+    contexts[count++] = attach(redisAsyncConnectBind("127.0.0.1", port, "127.0.0.1"));
+    contexts[count++] = attach(redisAsyncConnectBindWithReuse("127.0.0.1", port, "127.0.0.1"));
+    contexts[count++] = connect_to_cache();
+#if HIREDIS_MAJOR >= 1
+    redisOptions options = {0};
+    REDIS_OPTIONS_SET_TCP(&options, "127.0.0.1", port);
+    contexts[count++] = attach(redisAsyncConnectWithOptions(&options));
+#endif
+    for (int i = 0; i < count; i++) {
+        ask(contexts[i], &is_write, "SET", key_name("by", (unsigned)i), "value");
+        ask(contexts[i], &is_hit, "GET", key_name("by", (unsigned)i), NULL);
+        redisAsyncDisconnect(contexts[i]);
+    }
+    run();
+    if (connected != count || disconnected != count)
+        fail("a connect or a disconnect was not told of");
 }
 
 /* ---- A callback that issues the next command, also by a synchronous context of its own ---- */
@@ -506,15 +535,18 @@ static void scene_kept(void)
 int main(int argc, char **argv)
 {
     bool calm = has_option(argc, argv, "--calm"), leaky = has_option(argc, argv, "--leaky");
+    int port = argc > 2 ? atoi(argv[2]) : 0;
     if (argc < 2)
-        fail("usage: async_commands SOCKET [--calm | --leaky]");
+        fail("usage: async_commands SOCKET [--calm | --leaky | PORT]");
     path = argv[1];
     signal(SIGPIPE, SIG_IGN);
     base = event_base_new();
     beside = redisConnectUnix(path);
     if (!base || !beside || beside->err)
         fail("cannot connect");
-    if (leaky) {
+    if (port) {
+        scene_connects(port);
+    } else if (leaky) {
         scene_kept();
     } else {
         scene_forms();
@@ -525,7 +557,7 @@ int main(int argc, char **argv)
         scene_pushes();
 #endif
     }
-    if (!leaky && !calm) {
+    if (!port && !leaky && !calm) {
         scene_freed_inside();
         scene_freed_at_once();
         scene_hang_up();

@@ -104,6 +104,38 @@ static void scene_nonblocking(void)
     redisFree(context);
 }
 
+/* ---- Every form of connecting ---- */
+
+static void use(redisContext *context, bool blocks)
+{
+    if (!context || context->err)
+        fail("cannot connect");
+    append(context, "SET item:6 value");
+    append(context, "GET item:6");
+    if (!blocks)
+        flush(context);
+    blocks ? take_next(context, &is_write) : take_later(context, &is_write);
+    blocks ? take_next(context, &is_hit) : take_later(context, &is_hit);
+    redisFree(context);
+}
+
+static void scene_connects(int port)
+{
+    const char *here = "127.0.0.1";
+    struct timeval soon = {5, 0};
+    use(redisConnect(here, port), true);
+    use(redisConnectWithTimeout(here, port, soon), true);
+    use(redisConnectUnixWithTimeout(path, soon), true);
+    use(redisConnectNonBlock(here, port), false);
+    use(redisConnectBindNonBlock(here, port, here), false);
+    use(redisConnectBindNonBlockWithReuse(here, port, here), false);
+#if HIREDIS_MAJOR >= 1
+    redisOptions options = {0};
+    REDIS_OPTIONS_SET_TCP(&options, here, port);
+    use(redisConnectWithOptions(&options), true);
+#endif
+}
+
 /* ---- Descriptors handed in and taken out ---- */
 
 static void scene_descriptors(void)
@@ -353,11 +385,12 @@ static void scene_pushes(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        fail("usage: connection_forms SOCKET");
+    if (argc != 3)
+        fail("usage: connection_forms SOCKET PORT");
     path = argv[1];
     signal(SIGPIPE, SIG_IGN);
     scene_nonblocking();
+    scene_connects(atoi(argv[2]));
     scene_descriptors();
     scene_hang_up();
     scene_timeout();
