@@ -102,10 +102,10 @@ static void an_extent_holds_what_lies_in_the_module_and_nothing_else(void **stat
     struct dl_phdr_info program = module_of(NULL), libc = module_of("libc.so");
     uintptr_t start, end;
     lk_module_extent(&libc, &start, &end);
-    assert_true(start < (uintptr_t)dlsym(RTLD_DEFAULT, "qsort"));
-    assert_true(end > (uintptr_t)dlsym(RTLD_DEFAULT, "qsort"));
-    assert_true(lk_module_holds(&libc, dlsym(RTLD_DEFAULT, "qsort")));
-    assert_false(lk_module_holds(&program, dlsym(RTLD_DEFAULT, "qsort")));
+    assert_true(start < (uintptr_t)dlsym(RTLD_DEFAULT, "hcreate_r"));
+    assert_true(end > (uintptr_t)dlsym(RTLD_DEFAULT, "hcreate_r"));
+    assert_true(lk_module_holds(&libc, dlsym(RTLD_DEFAULT, "hcreate_r")));
+    assert_false(lk_module_holds(&program, dlsym(RTLD_DEFAULT, "hcreate_r")));
     assert_false(lk_module_holds(&libc, &start));
     assert_true(lk_module_at(start));
     assert_false(lk_module_at(start + 4096));
