@@ -160,6 +160,31 @@ static bool bind_reference(const struct lk_reference *reference, void *context)
     return true;
 }
 
+struct evidence {
+    const void *address; /* within the module */
+    bool found;
+};
+
+static bool is_evidence(const struct lk_reference *reference, void *context)
+{
+    struct evidence *evidence = context;
+    enum lk_symbol symbol = lk_real_named(reference->name);
+    evidence->found = symbol != LK_SYMBOLS &&
+                      *reference->slot == lk_real_own(symbol, evidence->address) &&
+                      *reference->slot != lk_real_wrapper(symbol);
+    return !evidence->found;
+}
+
+/* Whether it is already bound to something that we stand before. */
+static bool passes_us_by(const struct dl_phdr_info *module)
+{
+    uintptr_t start, end;
+    lk_module_extent(module, &start, &end);
+    struct evidence evidence = {.address = (const void *)start};
+    lk_references(module, is_evidence, &evidence);
+    return evidence.found;
+}
+
 static void bind_module(const struct dl_phdr_info *module)
 {
     struct binding binding = {.module = module};
@@ -179,6 +204,7 @@ static struct round {
     uint32_t from; /* modules before this one were there before */
     uint32_t seen, count;
     struct dl_phdr_info modules[ROUND_MAX];
+    void *handles[ROUND_MAX]; /* as long as we have them the modules stay */
     char names[ROUND_MAX][512];
 } round_of_modules;
 
@@ -193,27 +219,51 @@ static int note_module(struct dl_phdr_info *module, size_t bytes, void *context)
     return ++round->count == ROUND_MAX;
 }
 
-/* First all of them are known to be such; then what was found for all callers is no longer right
- * for all; then they are bound. Meanwhile none of them can go. */
-static void bind_from(uint32_t from)
+/* `certain`: all that has come was loaded so; else what shows it. */
+static void begin_round(struct round *round, uint32_t from, bool certain)
 {
-    struct round *round = &round_of_modules;
-    if (!lk_try_lock(&deep_lock))
-        return;
     round->from = from;
     round->seen = round->count = 0;
     dl_iterate_phdr(note_module, round);
-    for (uint32_t i = 0; i < round->count; i++)
-        if (!add_deep(&round->modules[i]))
-            round->count = i;
-    if (round->count)
-        lk_real_forget();
     for (uint32_t i = 0; i < round->count; i++) {
         void *handle = LK_REAL(dlopen)(round->names[i], RTLD_LAZY | RTLD_NOLOAD);
-        if (!handle)
+        if (handle && !certain && !passes_us_by(&round->modules[i])) {
+            LK_REAL(dlclose)(handle);
+            handle = NULL;
+        }
+        round->handles[i] = handle;
+    }
+}
+
+static void leave_waiting(uint32_t from)
+{
+    if (!__atomic_load_n(&waiting, __ATOMIC_ACQUIRE) ||
+        from < __atomic_load_n(&waiting_from, __ATOMIC_RELAXED))
+        __atomic_store_n(&waiting_from, from, __ATOMIC_RELAXED);
+    __atomic_store_n(&waiting, 1, __ATOMIC_RELEASE);
+}
+
+/* First all of them are known to be such; then what was found for all callers is no longer right
+ * for all; then they are bound. */
+static void bind_from(uint32_t from, bool certain)
+{
+    struct round *round = &round_of_modules;
+    bool any = false;
+    if (!lk_try_lock(&deep_lock)) {
+        leave_waiting(from);
+        return;
+    }
+    begin_round(round, from, certain);
+    for (uint32_t i = 0; i < round->count; i++)
+        any |= round->handles[i] && add_deep(&round->modules[i]);
+    if (any)
+        lk_real_forget();
+    for (uint32_t i = 0; i < round->count; i++) {
+        if (!round->handles[i])
             continue;
-        bind_module(&round->modules[i]);
-        LK_REAL(dlclose)(handle);
+        if (lk_deepbind_holds((const void *)round->modules[i].dlpi_phdr))
+            bind_module(&round->modules[i]);
+        LK_REAL(dlclose)(round->handles[i]);
     }
     lk_unlock(&deep_lock);
     dlerror(); /* what our look-ups left there is not the host's */
@@ -240,7 +290,7 @@ void lk_deepbind_settle(void)
     if (!__atomic_exchange_n(&waiting, 0, __ATOMIC_ACQ_REL))
         return;
     lk_self.depth++;
-    bind_from(__atomic_load_n(&waiting_from, __ATOMIC_RELAXED));
+    bind_from(__atomic_load_n(&waiting_from, __ATOMIC_RELAXED), false);
     lk_self.depth--;
     errno = kept;
 }
@@ -290,16 +340,16 @@ struct opened lk_dlopen_deep(const char *file, int mode, const void *caller)
     lk_self.depth--;
     errno = kept;
     if (!opened.done) {
-        __atomic_store_n(&waiting_from, from, __ATOMIC_RELAXED);
-        __atomic_store_n(&waiting, 1, __ATOMIC_RELEASE);
+        leave_waiting(from);
         return opened;
     }
     opened.handle = LK_REAL(dlopen)(file, mode);
     kept = errno;
     lk_self.depth++;
     if (opened.handle)
-        bind_from(from);
+        bind_from(from, true);
     lk_self.depth--;
+    lk_deepbind_settle(); /* what another thread has loaded meanwhile */
     errno = kept;
     return opened;
 }
