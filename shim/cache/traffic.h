@@ -19,6 +19,7 @@ struct lk_traffic {             /* one call of a wrapper */
     uint64_t issued_ns; /* of commands that were issued before they are told; 0: now */
     bool recording;
     bool sync; /* the call waits for the answer: what is allocated until then belongs to it */
+    bool asynchronous; /* the context is: known of one that has just been connected */
 };
 
 /* The context has just been connected, or connected again. */
