@@ -227,7 +227,8 @@ bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIAN
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 
-$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call header,links,tests/fuzz/$$(@F).c)) \
+		$(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) -fsanitize=fuzzer $(LDFLAGS) $^ $(ANALYZER_LIBS) -lcmocka -o $@
 fuzzers: $(FUZZERS)
