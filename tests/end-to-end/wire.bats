@@ -115,9 +115,13 @@ all_agree() { # SCENARIO...
     agrees "hashed keys"
     run grep -ca 'item:[0-9]' "$DIR"/captures/*.leakey
     [ "$output" -eq 0 ]
-    # Each key is written with one value in whatever pieces, and read back in whatever pieces.
-    leakey dump --what events --format json "$DIR"/captures/*.leakey >"$DIR/events"
-    grep -q value_hash "$DIR/events"
+    # Each key is written with one value, and read back, in whatever pieces.
+    leakey dump --what events --format json "$DIR"/captures/*.leakey |
+        jq -s 'map(select(.event == "command" or .event == "reply")) | group_by([.connection, .sequence, .key_index]) |
+            map(add | select(.verb != "LPUSH" and .value_hash)) | group_by(.key_hash) |
+            map({bytes: (map(.value_bytes) | unique), hashes: (map(.value_hash) | unique), uses: length})' >"$DIR/values"
+    jqr "$DIR/values" 'length > 100 and all(.hashes | length == 1) and all(.bytes | length == 1) and all(.uses >= 2)'
+    jqr "$DIR/values" 'any(.bytes[0] > 1000000) and any(.bytes[0] > 16384 and .bytes[0] < 300000)'
 }
 
 @test "paused in the middle of a pipeline: what is answered afterwards is told apart rightly" {
