@@ -8,6 +8,7 @@
 
 enum state { AT_COMMAND, IN_COUNT, IN_INLINE, AT_ARGUMENT, IN_BULK, IN_LONG, IN_BULK_END };
 
+#define DIGITS_MAX   10     /* as in cache/resp.c */
 #define INLINE_FIRST 256u   /* of a line that may be a first command */
 #define LONG_LEAST   16384u /* longer arguments are cut in the buffer, to LK_RESP_LONG_STORED */
 #define HELD_LEAST   256u   /* in commands that are held, those that are no first key, */
@@ -24,7 +25,7 @@ static const char *skip_number(const char *at, const char *end, char mark, uint6
     uint64_t value = 0;
     if (at >= end || *at != mark)
         return NULL;
-    for (at = first; at < end && *at >= '0' && *at <= '9' && at - first < 12; at++)
+    for (at = first; at < end && *at >= '0' && *at <= '9' && at - first < DIGITS_MAX; at++)
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || end - at < 2 || at[0] != '\r' || at[1] != '\n')
         return NULL;

@@ -140,13 +140,16 @@ static uint32_t judge(int fd, const struct iovec *parts, size_t count)
     uint32_t entry = LK_FD_IGNORED, place;
     int kept = errno;
     size_t first = 0;
-    if (!lk_self.depth && is_stream_socket(fd) && is_readable(parts, count * sizeof *parts)) {
+    if (is_stream_socket(fd) && is_readable(parts, count * sizeof *parts)) {
         while (first < count && !parts[first].iov_len)
             first++;
         if (first == count)
             entry = LK_FD_UNKNOWN;
-        else if (may_be_command(&parts[first]) &&
-                 (place = lk_stream_begin(owner_of(fd), &socket_kind)) < LK_STREAMS)
+        else if (!may_be_command(&parts[first]))
+            entry = LK_FD_IGNORED;
+        else if (lk_self.depth)
+            lk_stream_missed();
+        else if ((place = lk_stream_begin(owner_of(fd), &socket_kind)) < LK_STREAMS)
             entry = LK_FD_STREAM + place;
     }
     set(fd, entry);

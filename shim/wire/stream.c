@@ -461,6 +461,14 @@ uint32_t lk_stream_begin(uint64_t owner, const struct lk_stream_kind *kind)
     return place;
 }
 
+void lk_stream_missed(void)
+{
+    if (lk_state && __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN)
+        lk_drop(LK_DROP_NESTED);
+    else if (wire)
+        __atomic_fetch_add(&wire->untold, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- What the wrappers want done ---- */
 
 /* The stream is held. */

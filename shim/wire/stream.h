@@ -35,6 +35,9 @@ struct lk_stream_kind { /* of a stream's owner */
 uint32_t lk_stream_begin(uint64_t owner, const struct lk_stream_kind *kind);
 uint64_t lk_stream_owner(const void *stream); /* of traffic.context */
 
+/* One has begun above depth 0, where none can be followed: counts it. */
+void lk_stream_missed(void);
+
 /* errno is kept by all of these. Above depth 0 the stream is lost. False: it is lost, or another
  * owner's by now: end it. */
 /* The host is about to send this. */

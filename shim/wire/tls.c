@@ -138,7 +138,10 @@ static uint32_t judge(const void *ssl, const struct iovec *part, const void *cal
     int kept = errno;
     if (!part->iov_len)
         return LK_FD_IGNORED; /* this time */
-    if (!lk_self.depth && lk_sent_plausible(part->iov_base, part->iov_len)) {
+    bool plausible = lk_sent_plausible(part->iov_base, part->iov_len);
+    if (plausible && lk_self.depth) {
+        lk_stream_missed();
+    } else if (plausible) {
         lk_self.depth++;
         bool recorded = is_hiredis(caller);
         lk_self.depth--;

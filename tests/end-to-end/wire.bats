@@ -64,6 +64,28 @@ all_agree() { # SCENARIO...
     agrees cancelled-early
 }
 
+@test "more connections than are followed: each command is seen or counted as dropped, and later ones are seen" {
+    ulimit -n 10000 || skip_loud "no 10000 descriptors are to be had"
+    redis_start
+    LEAKEY_HEAP=off speak full
+    jqr "$DIR/report.json" '.cache.reads + ([.captures[].events.dropped_count] | add) == $reads' \
+        --argjson reads "$(jq .reads "$DIR/truth")"
+    jqr "$DIR/report.json" '.cache | .reads > 4000 and .writes == 10 and .hits == 10'
+}
+
+@test "a descriptor's number that is higher than those followed: passed by" {
+    ulimit -Hn 300000 2>/dev/null && ulimit -n 300000 || skip_loud "no descriptor number above 262144 is to be had"
+    all_agree high
+}
+
+@test "children by fork while other threads are busy with their connections" {
+    redis_start
+    LEAKEY_HEAP=off speak fork-storm
+    PARTS='reads, hits, misses, writes, written_bytes, errors' agrees fork-storm
+    jqr "$DIR/report.json" '(.captures | length == 101) and ([.captures[].events.dropped_count] | add == 0)'
+    jqr "$DIR/report.json" '.cache.commands.PING > 0'
+}
+
 @test "a child by fork that uses the connection has a capture of its own" {
     all_agree forked
     jqr "$DIR/report.json" '.captures | length == 2'

@@ -649,6 +649,90 @@ static void forked(void)
     client_close(client);
 }
 
+/* More connections than are followed at once; and when they have gone, some more. */
+static void full(void)
+{
+    enum { CONNECTIONS = 4300 };
+    static struct client *clients[CONNECTIONS];
+    unsigned key = keys(CONNECTIONS);
+    struct bytes out = {0};
+    for (int i = 0; i < CONNECTIONS; i++) {
+        clients[i] = connected();
+        add_get(&out, key + (unsigned)i);
+        flush(clients[i], &out);
+        expect_get(clients[i], key + (unsigned)i, false);
+    }
+    for (int i = 0; i < CONNECTIONS; i++)
+        client_close(clients[i]);
+    for (int i = 0; i < 10; i++) {
+        clients[i] = connected();
+        exchange(clients[i], keys(2));
+        client_close(clients[i]);
+    }
+    free(out.at);
+}
+
+/* A number that is higher than those that are followed. */
+static void high(void)
+{
+    struct client *client = connected();
+    struct bytes out = {0};
+    exchange(client, keys(2));
+    int number = dup2(client->fd, 262144 + 5);
+    if (number < 0)
+        fail("dup2");
+    client->fd = number;
+    add_bytes(&out, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n", 20);
+    flush(client, &out);
+    expect(client, '_');
+    client_close(client);
+    free(out.at);
+}
+
+static void *exchange_forever(void *unused)
+{
+    struct client *client = connected();
+    struct bytes out = {0};
+    while (__atomic_load_n(&spinning, __ATOMIC_RELAXED)) {
+        for (unsigned i = 0; i < 20; i++)
+            add_bytes(&out, "*1\r\n$4\r\nPING\r\n", 14);
+        flush(client, &out);
+        for (unsigned i = 0; i < 20; i++)
+            expect(client, '+');
+    }
+    client_close(client);
+    free(out.at);
+    return unused;
+}
+
+/* Children by fork while other threads are busy with their connections: each goes its way. */
+static void fork_storm(void)
+{
+    pthread_t threads[4];
+    int status;
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, exchange_forever, NULL);
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct client *client = connected();
+            alarm(20);
+            exchange(client, keys(2));
+            client_close(client);
+            _exit(0);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+            fail("a child");
+    }
+    __atomic_store_n(&spinning, false, __ATOMIC_RELAXED);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < 100; i++) {
+        called("SET"), called("GET"), called("GET");
+        truth.writes++, truth.hits++, truth.misses++, truth.written_bytes += 10;
+    }
+}
+
 /* ---- What goes wrong ---- */
 
 /* A server that ends in the middle of an answer: what was asked is an error, and known as one. */
@@ -858,6 +942,9 @@ static const struct {
                  {"reused", reused},
                  {"vforked", vforked},
                  {"forked", forked},
+                 {"full", full},
+                 {"high", high},
+                 {"fork-storm", fork_storm},
                  {"dying", dying},
                  {"errors", errors},
                  {"alarms", alarms},

@@ -190,9 +190,51 @@ static void proven(const char *kind)
     }
 }
 
+/* Before any constructor, and after the last line of main. */
+static long early[8];
+
+static void talk(long *results)
+{
+    int ends[2];
+    char room[64];
+    results[0] = socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    results[1] = write(ends[0], text, 20);
+    results[2] = read(ends[1], room, sizeof room);
+    results[3] = send(ends[1], "$-1\r\n", 5, 0);
+    results[4] = recv(ends[0], room, sizeof room, 0);
+    results[5] = dup2(ends[0], ends[1]) == ends[1];
+    results[6] = close(ends[0]) + close(ends[1]);
+    results[7] = close(ends[0]);
+}
+
+static void say_talk(const char *when, const long *results)
+{
+    char line[100];
+    int bytes = snprintf(line, sizeof line, "%s: %ld %ld %ld %ld %ld %ld %ld %ld\n", when,
+                         results[0], results[1], results[2], results[3], results[4], results[5],
+                         results[6], results[7]);
+    if (write(STDOUT_FILENO, line, (size_t)bytes) != bytes)
+        _exit(3);
+}
+
+static void talk_early(void)
+{
+    talk(early);
+}
+__attribute__((section(".preinit_array"),
+               used)) static void (*before_constructors)(void) = talk_early;
+
+__attribute__((destructor)) static void talk_late(void)
+{
+    long late[8];
+    talk(late);
+    say_talk("late", late);
+}
+
 int main(void)
 {
     int pipes[2];
+    say_talk("early", early);
     signal(SIGPIPE, SIG_IGN);
     char *pages = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memcpy(pages + 4096 - 8, "*2\r\n$3\r\n", 8);
