@@ -186,6 +186,35 @@ all_agree() { # SCENARIO...
     [ -z "$(ls "$DIR/captures")" ]
 }
 
+# A server of this test's own on $PORT, by TLS alone, and on $REDIS.
+redis_start_tls() {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$DIR/key" -out "$DIR/cert" -days 2 -subj /CN=localhost 2>/dev/null
+    PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    redis_start --bind 127.0.0.1 --tls-port "$PORT" --tls-cert-file "$DIR/cert" --tls-key-file "$DIR/key" \
+        --tls-ca-cert-file "$DIR/cert" --tls-auth-clients no
+}
+
+@test "TLS by a library that comes and goes, its objects at the addresses of others" {
+    redis_start_tls
+    LEAKEY_HEAP=off with_shim "$ROOT/build/tests/wire_tls" "$ROOT/build/tests/plugin_tls.so" "$PORT" >"$DIR/truth"
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    agrees TLS
+    nothing_dropped
+    leakey dump --what events --format json "$DIR"/captures/*.leakey | grep -q "\"peer\":\"127.0.0.1:$PORT\""
+}
+
+@test "redis-cli by TLS, whose hiredis nobody sees" {
+    redis_start_tls
+    for _ in 1 2 3; do
+        printf 'SET item:1 0123456789\nGET item:1\nGET item:2\nMGET item:1 item:2\n' |
+            LEAKEY_HEAP=off with_shim redis-cli --tls --cacert "$DIR/cert" -h 127.0.0.1 -p "$PORT" >/dev/null
+    done
+    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
+    jqr "$DIR/report.json" '.cache.commands | del(.COMMAND) == {"SET": 3, "GET": 6, "MGET": 3}'
+    jqr "$DIR/report.json" '.cache | .hits == 6 and .misses == 6 and .writes == 3'
+    nothing_dropped
+}
+
 @test "TLS to a server that is none: no command, no connection, no capture" {
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$DIR/key" -out "$DIR/cert" -days 2 -subj /CN=localhost 2>/dev/null
     local port
