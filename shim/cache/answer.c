@@ -168,9 +168,8 @@ static void settle_element(struct lk_settling *answer, struct lk_queue *queue)
 static void finish_seen(struct lk_settling *answer, struct lk_queue *queue)
 {
     struct lk_answering *now = &answer->connection->answering;
-    const struct lk_pending *key = lk_queue_first(queue);
     settle_element(answer, queue);
-    key = lk_queue_first(queue);
+    const struct lk_pending *key = lk_queue_first(queue);
     if (key && key->sequence == now->sequence)
         settle_command(answer, queue, &now->seen);
 }

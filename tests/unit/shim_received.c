@@ -229,19 +229,14 @@ static void is_read_however_it_is_cut(void **state)
     }
 }
 
+#define LONG_WITHOUT_RETURN \
+    "+a line that is longer than what is kept of one, by some bytes, without return\n"
+
 static void refuses_what_is_none(void **state)
 {
-    static const char *const bad[] = {"HTTP/1.1 200 OK\r\n",
-                                      ":1x\r\n",
-                                      "$x\r\n",
-                                      "$-2\r\n",
-                                      "$3\r\nabcd\r\n",
-                                      "*1\r\n\x16\x03",
-                                      "\n",
-                                      ":\r\n",
-                                      "+ok\n+ok\r\n",
-                                      "+a line that is longer than what is kept of one, by far, "
-                                      "without its return\n"};
+    static const char *const bad[] = {
+        "HTTP/1.1 200 OK\r\n", ":1x\r\n", "$x\r\n", "$-2\r\n",      "$3\r\nabcd\r\n",
+        "*1\r\n\x16\x03",      "\n",      ":\r\n",  "+ok\n+ok\r\n", LONG_WITHOUT_RETURN};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         stream_bytes = strlen(bad[i]);
