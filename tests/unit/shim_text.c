@@ -1,14 +1,17 @@
-// A text that comes in pieces has the hash of one that is whole, plain and keyed.
-// links: shim/cache/text.c
+// Hashes of texts: in one piece or in many, narrow registers or wide, plain or keyed.
+// links: shim/cache/text.c shim/cache/text_wide.c
+#define XXH_INLINE_ALL
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
 
 #include "cache/text.h"
+#include "cache/text_wide.h"
 #include "config.h"
 #include "sys.h"
 
@@ -16,48 +19,59 @@ struct lk_config lk_config;
 
 uint64_t lk_sys_random(void)
 {
-    static uint64_t value = 42;
-    return value += 0x9e3779b97f4a7c15u;
+    static uint64_t state = 1;
+    return state = state * 6364136223846793005u + 1442695040888963407u;
 }
 
-static char text[70000];
+static char text[6000];
 
-static uint64_t hash_in_pieces(size_t bytes, size_t piece)
+static uint64_t in_pieces(size_t bytes, size_t piece)
 {
     struct lk_text_hasher hasher;
-    memset(&hasher, 0xee, sizeof hasher); /* whatever was there before */
     lk_text_hash_begin(&hasher);
     for (size_t at = 0; at < bytes; at += piece)
-        lk_text_hash_add(&hasher, text + at, piece < bytes - at ? piece : bytes - at);
+        lk_text_hash_add(&hasher, text + at, bytes - at < piece ? bytes - at : piece);
     return lk_text_hash_end(&hasher);
 }
 
-/* Lengths around every border of the hash function: 16, 128, 240, 256, 1024. */
-static void pieces_have_the_hash_of_the_whole(void **state)
+static void hashes_are_the_same_however_they_are_taken(void **state)
 {
-    static const size_t pieces[] = {1, 3, 64, 255, 256, 4096, 65536};
     (void)state;
     for (size_t i = 0; i < sizeof text; i++)
-        text[i] = (char)(i * 31 + i / 251);
-    for (size_t bytes = 0; bytes < sizeof text; bytes += bytes < 1100 ? 1 : 9973)
-        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-            assert_int_equal(hash_in_pieces(bytes, pieces[i]), lk_text_hash(text, bytes));
+        text[i] = (char)(lk_sys_random() >> 40);
+    for (size_t bytes = 0; bytes < sizeof text; bytes += bytes < 600 ? 1 : 97) {
+        lk_config.hash_keys = false;
+        uint64_t plain = lk_text_hash(text, bytes);
+        assert_int_equal(plain, XXH3_64bits(text, bytes));
+        assert_int_equal(plain, in_pieces(bytes, 1 + bytes / 3));
+        lk_config.hash_keys = true;
+        uint64_t keyed = lk_text_hash(text, bytes);
+        assert_int_not_equal(keyed, plain);
+        assert_int_equal(keyed, in_pieces(bytes, 64));
+        assert_int_equal(keyed, in_pieces(bytes, 1 + bytes / 2));
+    }
 }
 
-static void keyed_pieces_have_the_hash_of_the_keyed_whole(void **state)
+static void wide_registers_do_not_matter(void **state)
 {
-    uint64_t plain = lk_text_hash(text, 300), plain_short = lk_text_hash(text, 10);
-    lk_config.hash_keys = true;
-    pieces_have_the_hash_of_the_whole(state);
-    assert_int_not_equal(lk_text_hash(text, 300), plain);
-    assert_int_not_equal(lk_text_hash(text, 10), plain_short);
+    static const unsigned char secret[XXH_SECRET_DEFAULT_SIZE] = {1, 2, 3};
+    (void)state;
+#ifdef __x86_64__
+    if (!__builtin_cpu_supports("avx2"))
+        skip();
+#endif
+    for (size_t bytes = 0; bytes < sizeof text; bytes += bytes < 600 ? 1 : 97) {
+        assert_int_equal(lk_wide_hash(text, bytes), XXH3_64bits(text, bytes));
+        assert_int_equal(lk_wide_hash_keyed(text, bytes, secret, sizeof secret),
+                         XXH3_64bits_withSecret(text, bytes, secret, sizeof secret));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_have_the_hash_of_the_whole),
-        cmocka_unit_test(keyed_pieces_have_the_hash_of_the_keyed_whole),
+        cmocka_unit_test(hashes_are_the_same_however_they_are_taken),
+        cmocka_unit_test(wide_registers_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
