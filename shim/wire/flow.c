@@ -249,7 +249,8 @@ static enum lk_plausible begin_received(struct flow *flow, size_t *from)
     return LK_PLAUSIBLE_SO_FAR;
 }
 
-/* From this part on the answer waits for the next call. */
+/* While another thread opens the capture nobody waits: from this part on the answer is read at the
+ * next call. */
 static bool put_off(struct flow *flow, size_t from)
 {
     struct lk_errand errand = *flow->errand;
@@ -270,6 +271,8 @@ static bool receive(struct flow *flow)
         if (verdict != LK_PLAUSIBLE)
             return verdict == LK_PLAUSIBLE_SO_FAR;
     }
+    if (candidate && put_off(flow, from))
+        return true;
     if (!enter_capture(&flow->traffic))
         return candidate && put_off(flow, from);
     if (candidate)

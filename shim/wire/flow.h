@@ -78,7 +78,6 @@ static inline void lk_aside_leave(void)
     lk_self.depth = 0;
 }
 
-/* Another thread is opening the capture, and we have been patient. */
 static inline bool lk_capture_is_opening(void)
 {
     return lk_state && __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPENING;

@@ -87,15 +87,20 @@ static bool end(int fd, uint32_t entry)
 }
 
 /* False: it is the parent's. */
-static bool forget(int fd)
+static __attribute__((noinline)) bool forget_known(int fd)
 {
     uint32_t entry = lk_fd_get(fd);
     int kept = errno;
     bool own = entry <= LK_FD_IGNORED || is_own_process();
-    if (own && entry != LK_FD_UNKNOWN && (entry < LK_FD_STREAM || end(fd, entry)))
+    if (own && (entry < LK_FD_STREAM || end(fd, entry)))
         set(fd, LK_FD_UNKNOWN);
     errno = kept;
     return own;
+}
+
+static inline bool forget(int fd)
+{
+    return lk_fd_get(fd) == LK_FD_UNKNOWN || forget_known(fd);
 }
 
 void lk_wire_disown(int fd)

@@ -51,7 +51,10 @@ all_agree() { # SCENARIO...
 }
 
 @test "one thread writes and another reads the same connection, on a busy machine; many threads; a crowd of connections" {
-    all_agree two-threads many crowd
+    all_agree two-threads crowd
+    LEAKEY_HEAP=off speak many # whose first answers come at once: one may wait for the capture, and that is counted
+    agrees_but_for_keys many
+    jqr "$DIR/report.json" '[.captures[].events.dropped_count] | add < 8'
 }
 
 @test "children by vfork and posix_spawn close what is the parent's; a server that dies; threads that are cancelled" {
