@@ -285,7 +285,8 @@ bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIAN
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 
-$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call header,links,tests/fuzz/$$(@F).c)) \
+		$(BUILD)/tests/unit/common.a $(BUILD)/analyzer.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) -fsanitize=fuzzer $(LDFLAGS) $^ $(ANALYZER_LIBS) -lcmocka -o $@
 fuzzers: $(FUZZERS)
@@ -296,6 +297,7 @@ fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined fuzzers
 	@rm -rf build/fuzz/seeds && mkdir -p build/fuzz/seeds build/fuzz/corpus
 	@LD_PRELOAD=build/libleakey.so LEAKEY_OUTPUT=build/fuzz/seeds LEAKEY_SAMPLE=4K build/tests/leak_steady 20 >/dev/null
+	@tests/fuzz/seeds build/fuzz/seeds
 	@cd build/fuzz && for target in $(notdir $(FUZZ:.c=)); do \
 		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
 	done
@@ -307,7 +309,7 @@ commands: ## shim/cache/commands.def anew, from what the installed redis-server 
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
 CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
 c_files = $(shell find shim analyzer tests -name '*.[ch]' -o -name '*.cc')
-shell_files = $(shell grep -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run) \
+shell_files = $(shell grep -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run tests/fuzz/*) \
 	$(wildcard tests/end-to-end/*.bash analyzer/completion/*.bash)
 bats_files = $(wildcard tests/end-to-end/*.bats)
 

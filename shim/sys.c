@@ -93,6 +93,18 @@ bool lk_sys_readable(uint64_t address)
     return !fault;
 }
 
+int lk_sys_no_cancel(void)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void lk_sys_cancel_again(int before)
+{
+    pthread_setcancelstate(before, NULL);
+}
+
 static uint64_t clock_ns(clockid_t which)
 {
     struct timespec now;
@@ -112,10 +124,11 @@ uint64_t lk_sys_realtime_ns(void)
 
 uint64_t lk_sys_random(void)
 {
-    int kept = errno;
+    int kept = errno, before = lk_sys_no_cancel();
     uint64_t value;
     if (getrandom(&value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
         value = lk_sys_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)&value;
+    lk_sys_cancel_again(before);
     errno = kept;
     return value;
 }
@@ -151,7 +164,7 @@ void lk_sys_say_once(int *said, const char *what, const char *why)
     const char *parts[] = {"leakey: ", what, ": ", why, "\n"};
     if (__atomic_exchange_n(said, 1, __ATOMIC_RELAXED))
         return;
-    int kept = errno;
+    int kept = errno, before = lk_sys_no_cancel();
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         size_t bytes = strlen(parts[i]);
         if (bytes > sizeof line - 1 - used)
@@ -162,6 +175,7 @@ void lk_sys_say_once(int *said, const char *what, const char *why)
     line[used - 1] = '\n';
     if (stderr_is_ours())
         write_quietly(line, used);
+    lk_sys_cancel_again(before);
     errno = kept;
 }
 

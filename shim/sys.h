@@ -24,6 +24,11 @@ static inline void *lk_sys_once_wiped(void **place, size_t bytes)
     return made ? made : lk_sys_make_wiped(place, bytes);
 }
 
+/* Around calls that a thread may be cancelled in: the host's was none (malloc), or we hold
+ * something. Gives what lk_sys_cancel_again wants. */
+int lk_sys_no_cancel(void);
+void lk_sys_cancel_again(int before);
+
 uint64_t lk_sys_monotonic_ns(void);
 uint64_t lk_sys_realtime_ns(void);
 uint64_t lk_sys_random(void); /* seed quality: getrandom, else clock and address */

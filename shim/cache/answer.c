@@ -382,7 +382,7 @@ bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk
  * outcome. */
 static void tag_thread(const struct lk_settling *answer)
 {
-    if (answer->any)
+    if (answer->any && !answer->traffic->elsewhere)
         lk_tag_settled(LK_TAG(answer->outcome, answer->template_id),
                        lk_tag_command(answer->connection->id, answer->sequence));
 }

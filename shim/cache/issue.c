@@ -136,7 +136,8 @@ static void issue_key(struct issue *issue, const struct lk_command_key *key, uin
     bool fresh;
     item.key_hash = key->hash ? key->hash : lk_text_hash(key->text.text, key->text.bytes);
     item.template_id = lk_template_of(key->text.text, key->text.bytes, item.key_hash, &fresh);
-    if (!issue->site && (fresh || (!index && issue->sequence % SITE_EVERY == 0)))
+    if (!issue->site && !issue->traffic->elsewhere &&
+        (fresh || (!index && issue->sequence % SITE_EVERY == 0)))
         issue->site = lk_site_here();
     if (issue->traffic->sync && !index)
         lk_tag_issued(item.template_id, lk_tag_command(issue->connection->id, issue->sequence));

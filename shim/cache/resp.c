@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#define DIGITS_MAX    10 /* of a count or a length */
-#define ARGUMENTS_MAX (1u << 20)
+#define DIGITS_MAX 10 /* of a count or a length */
 
 static const char *skip_newlines(const char *at, const char *end)
 {
@@ -76,7 +75,7 @@ bool lk_resp_begin(struct lk_resp *resp, const char *bytes, size_t count)
     if (*bytes != '*')
         return begin_inline(resp, bytes, (size_t)(end - bytes));
     resp->at = read_count(bytes, end, '*', &arguments);
-    if (!resp->at || arguments == 0 || arguments > ARGUMENTS_MAX)
+    if (!resp->at || arguments == 0 || arguments > LK_RESP_ARGUMENTS)
         return false;
     resp->count = (uint32_t)arguments;
     return true;

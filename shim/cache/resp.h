@@ -25,6 +25,8 @@ struct lk_resp_long {
     uint64_t hash;  /* lk_text_hash of it */
 };
 
+#define LK_RESP_ARGUMENTS (1u << 24) /* of a command; no server takes so many */
+
 struct lk_resp { /* a command being read, argument by argument */
     const char *at, *end;
     uint32_t count; /* of arguments, the verb included */

@@ -18,7 +18,9 @@ struct lk_traffic {             /* one call of a wrapper */
     size_t (*peer)(const struct lk_traffic *traffic, char *out, size_t room);
     uint64_t issued_ns; /* of commands that were issued before they are told; 0: now */
     bool recording;
-    bool sync; /* the call waits for the answer: what is allocated until then belongs to it */
+    bool elsewhere; /* another thread's: this one's stack and allocations have nothing to do with it
+                     */
+    bool sync;      /* the call waits for the answer: what is allocated until then belongs to it */
     bool asynchronous; /* the context is: known of one that has just been connected */
 };
 

@@ -174,7 +174,7 @@ static void stop_growing(const char *why)
         lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
 }
 
-bool lk_capture_reserve(uint64_t end)
+static bool reserve(uint64_t end)
 {
     struct lk_header *header = lk_capture_header();
     uint64_t reserved = __atomic_load_n(&header->reserved_bytes, __ATOMIC_ACQUIRE);
@@ -198,6 +198,14 @@ bool lk_capture_reserve(uint64_t end)
            !__atomic_compare_exchange_n(&header->reserved_bytes, &reserved, target, false,
                                         __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
         ;
+    return done;
+}
+
+bool lk_capture_reserve(uint64_t end)
+{
+    int before = lk_sys_no_cancel();
+    bool done = reserve(end);
+    lk_sys_cancel_again(before);
     return done;
 }
 
@@ -316,7 +324,9 @@ bool lk_capture_open(bool patient)
             lk_add(&lk_state->not_ready, 1);
         return none == LK_PHASE_OPEN;
     }
+    int before = lk_sys_no_cancel();
     bool opened = open_now();
+    lk_sys_cancel_again(before);
     if (!opened)
         lk_sys_say_once(&said_none, "nothing is recorded", lk_sys_reason(errno));
     __atomic_store_n(&lk_state->phase, opened ? LK_PHASE_OPEN : LK_PHASE_STOPPED, __ATOMIC_RELEASE);
@@ -338,11 +348,13 @@ static bool is_empty(const struct lk_header *header)
 
 static void remove_file(void)
 {
+    int before = lk_sys_no_cancel();
     int fd = borrow_file();
     if (fd >= 0)
         unlink(path);
     if (fd >= 0 && fd != lk_state->fd)
         close(fd);
+    lk_sys_cancel_again(before);
 }
 
 void lk_capture_end(enum lk_end end, int status)

@@ -12,6 +12,7 @@
 
 #include "capture/state.h"
 #include "stack/rules.h"
+#include "sys.h"
 
 #define MODULES_MAX 4096u
 #define PATH_ROOM   1024u
@@ -301,8 +302,9 @@ void lk_modules_scan(void)
 {
     if (!try_lock())
         return;
-    int kept = errno;
+    int kept = errno, before = lk_sys_no_cancel();
     scan_locked();
+    lk_sys_cancel_again(before);
     errno = kept;
     __atomic_store_n(&modules.lock, 0, __ATOMIC_RELEASE);
 }

@@ -100,7 +100,7 @@ uint32_t lk_unwind(uint64_t *frames, uint32_t room, bool *cut)
     int count = 0;
     if (!gate || !walk || !__atomic_load_n(&gate->held, __ATOMIC_RELAXED))
         return 0; /* not set up, or a child by a raw fork: libunwind's locks may be taken */
-    int kept = errno;
+    int kept = errno, before = lk_sys_no_cancel(); /* it writes to a pipe of its own */
     lk_self.depth++;
     __atomic_fetch_add(&gate->walking, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
@@ -109,6 +109,7 @@ uint32_t lk_unwind(uint64_t *frames, uint32_t room, bool *cut)
     }
     __atomic_fetch_sub(&gate->walking, 1, __ATOMIC_SEQ_CST);
     lk_self.depth--;
+    lk_sys_cancel_again(before);
     errno = kept;
     return count > 0 ? keep_host_frames(all, count, frames, room, cut) : 0;
 }

@@ -13,7 +13,8 @@ enum lk_fd {
     LK_FD_UNKNOWN = 0, /* nothing was written yet, as far as we know */
     LK_FD_IGNORED = 1, /* not this protocol */
     LK_FD_OWNED = 2,   /* hiredis' own, whose wrappers see what goes through it */
-    LK_FD_STREAM = 3,  /* and above: a stream's place */
+    LK_FD_LOST = 3,    /* a server's, whose stream cannot be followed any more */
+    LK_FD_STREAM = 4,  /* and above: a stream's place */
 };
 
 /* LK_FDS of enum lk_fd, in wiped memory; NULL: the wire is not followed. */

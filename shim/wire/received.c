@@ -153,7 +153,7 @@ static bool read_line(struct lk_received *received, const char *text, size_t byt
     int64_t number = 0;
     bool counted = is_bulk(received->mark) || is_open(received->mark) || received->mark == ':';
     received->state = AT_LINE;
-    if (counted && (bytes != whole || !read_number(text, bytes, &number)))
+    if (counted && (whole > LK_RECEIVED_LINE || !read_number(text, bytes, &number)))
         return false;
     if (is_bulk(received->mark))
         return begin_bulk(received, number, sink);
@@ -203,7 +203,7 @@ static void hash_piece(struct lk_received *received, const char *bytes, size_t c
     if (!received->hashing)
         lk_text_hash_begin(&received->hasher);
     received->hashing = true;
-    if (received->mark == '=' && done < VERBATIM_PREFIX)
+    if (received->mark == '=' && received->bulk_bytes >= VERBATIM_PREFIX && done < VERBATIM_PREFIX)
         passed = least(VERBATIM_PREFIX - done, count);
     lk_text_hash_add(&received->hasher, bytes + passed, count - passed);
 }
@@ -248,6 +248,8 @@ static void keep_line(struct lk_received *received, const char *at, size_t bytes
     memcpy(received->line + received->kept, at, part);
     received->kept += (uint8_t)part;
     received->line_bytes += bytes;
+    if (bytes)
+        received->last = at[bytes - 1];
 }
 
 /* The line's end, after what was kept of it in earlier pieces. A line ends in \r\n. */
@@ -266,7 +268,7 @@ static const char *feed_line(struct lk_received *received, const char *at, const
         return end;
     uint64_t whole = received->line_bytes - 1;
     size_t kept = received->kept;
-    if (!received->line_bytes || (kept == received->line_bytes && received->line[kept - 1] != '\r'))
+    if (!received->line_bytes || received->last != '\r')
         return NULL;
     received->line_bytes = received->kept = 0;
     return read_line(received, received->line, least(whole, kept), whole, sink) ? newline + 1
@@ -354,4 +356,28 @@ enum lk_plausible lk_received_plausible(const char *bytes, size_t count)
     if (!fits_mark(bytes[0], bytes + 1, line - 1, newline != NULL))
         return LK_IMPLAUSIBLE;
     return newline ? LK_PLAUSIBLE : LK_PLAUSIBLE_SO_FAR;
+}
+
+enum lk_plausible lk_received_begins(const struct lk_received *received, const char *bytes,
+                                     size_t count)
+{
+    char line[LK_RECEIVED_LINE + 3];
+    size_t used = 0, room = LK_RECEIVED_LINE + 1;
+    const char *newline = memchr(bytes, '\n', count);
+    size_t here = newline ? (size_t)(newline - bytes) : count;
+    if (received->state == AT_LINE)
+        return lk_received_plausible(bytes, count);
+    line[used++] = (char)received->mark;
+    memcpy(line + used, received->line, received->kept);
+    used += received->kept;
+    if (here > room - used)
+        here = room - used;
+    memcpy(line + used, bytes, here);
+    used += here;
+    if (newline) { /* which the reader itself will look at */
+        used -= line[used - 1] == '\r';
+        memcpy(line + used, "\r\n", 2);
+        used += 2;
+    }
+    return lk_received_plausible(line, used);
 }

@@ -20,6 +20,7 @@ struct lk_received {     /* zeros: at the beginning of an answer */
     uint8_t mark;        /* what kind of value is being read */
     uint8_t depth;       /* aggregates that are open */
     uint8_t kept;        /* bytes in `line` */
+    char last;           /* of these that came */
     uint8_t silent;      /* aggregates from this depth on are not told, from 1; 0: all are */
     uint32_t attributes; /* which of the open aggregates are, by bits: they are passed by */
     bool hashing;        /* of a long text that came in pieces */
@@ -46,5 +47,8 @@ bool lk_received_feed(struct lk_received *received, const char *bytes, size_t co
  * is there; until then it may be. */
 enum lk_plausible { LK_IMPLAUSIBLE, LK_PLAUSIBLE_SO_FAR, LK_PLAUSIBLE };
 enum lk_plausible lk_received_plausible(const char *bytes, size_t count);
+/* The same, when the bytes before these were fed already (and nothing was told of them). */
+enum lk_plausible lk_received_begins(const struct lk_received *received, const char *bytes,
+                                     size_t count);
 
 #endif

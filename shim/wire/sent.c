@@ -8,8 +8,12 @@
 
 enum state { AT_COMMAND, IN_COUNT, IN_INLINE, AT_ARGUMENT, IN_BULK, IN_LONG, IN_BULK_END };
 
+#define DIGITS_MAX   10     /* as in cache/resp.c */
 #define INLINE_FIRST 256u   /* of a line that may be a first command */
-#define LONG_LEAST   16384u /* longer arguments are cut in the buffer */
+#define LONG_LEAST   16384u /* longer arguments are cut in the buffer, to LK_RESP_LONG_STORED */
+#define HELD_LEAST   256u   /* in commands that are held, those that are no first key, */
+#define HELD_STORED  128u   /* to this: a value's beginning tells nothing, a key's a little */
+#define FIRST_KEYS   2u     /* arguments: the verb, and what most often is the key */
 #define BULK_MOST    ((uint64_t)1 << 40)
 
 /* ---- Whole commands in one piece ---- */
@@ -21,7 +25,7 @@ static const char *skip_number(const char *at, const char *end, char mark, uint6
     uint64_t value = 0;
     if (at >= end || *at != mark)
         return NULL;
-    for (at = first; at < end && *at >= '0' && *at <= '9' && at - first < 12; at++)
+    for (at = first; at < end && *at >= '0' && *at <= '9' && at - first < DIGITS_MAX; at++)
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || end - at < 2 || at[0] != '\r' || at[1] != '\n')
         return NULL;
@@ -37,7 +41,8 @@ static const char *skip_command(const char *at, const char *end)
         return NULL;
     for (uint64_t i = 0; at && i < arguments; i++) {
         at = skip_number(at, end, '$', &bytes);
-        if (!at || (uint64_t)(end - at) < 2 || bytes > (uint64_t)(end - at) - 2)
+        if (!at || (uint64_t)(end - at) < 2 || bytes > (uint64_t)(end - at) - 2 ||
+            at[bytes] != '\r' || at[bytes + 1] != '\n')
             return NULL;
         at += bytes + 2;
     }
@@ -55,9 +60,23 @@ static const char *skip_commands(const char *at, const char *end)
 
 /* ---- Piece by piece ---- */
 
+static bool grow(struct lk_sent *sent, size_t count)
+{
+    const struct lk_sent_sink *sink = sent->sink;
+    char *large;
+    if (sent->room == LK_SENT_LARGE || count > LK_SENT_LARGE - sent->used ||
+        !(large = sink->take_buffer(sink->context, LK_SENT_LARGE)))
+        return false;
+    memcpy(large, sent->buffer, sent->used);
+    sink->give_buffer(sink->context, sent->buffer);
+    sent->buffer = large;
+    sent->room = LK_SENT_LARGE;
+    return true;
+}
+
 static void put(struct lk_sent *sent, const char *bytes, size_t count)
 {
-    if (sent->cut || count > LK_SENT_ROOM - sent->used) {
+    if (sent->cut || (count > sent->room - sent->used && !grow(sent, count))) {
         sent->cut = true;
         return;
     }
@@ -79,11 +98,17 @@ static void end_argument(struct lk_sent *sent)
         end_command(sent);
 }
 
+static bool is_minor(const struct lk_sent *sent)
+{
+    return sent->holds && sent->arguments - sent->arguments_left >= FIRST_KEYS;
+}
+
 /* The head of a long argument is known when it begins, but for its hash. */
 static void begin_long(struct lk_sent *sent, uint64_t bytes)
 {
     struct lk_resp_long head = {.mark = LK_RESP_LONG, .bytes = bytes};
     sent->long_at = sent->used;
+    sent->long_most = is_minor(sent) ? HELD_STORED : LK_RESP_LONG_STORED;
     put(sent, (const char *)&head, sizeof head);
     lk_text_hash_begin(&sent->hasher);
     sent->state = IN_LONG;
@@ -111,13 +136,13 @@ static bool read_head(struct lk_sent *sent)
     if (counts) {
         put(sent, sent->head, sent->head_bytes);
         sent->head_bytes = 0;
-        sent->arguments_left = (uint32_t)number;
+        sent->arguments = sent->arguments_left = (uint32_t)number;
         sent->state = AT_ARGUMENT;
-        return number > 0 && number < UINT32_MAX;
+        return number > 0 && number <= LK_RESP_ARGUMENTS;
     }
     sent->bulk_left = number;
     sent->state = number ? IN_BULK : IN_BULK_END;
-    if (number > LONG_LEAST)
+    if (number > (is_minor(sent) ? HELD_LEAST : LONG_LEAST))
         begin_long(sent, number);
     else
         put(sent, sent->head, sent->head_bytes);
@@ -136,13 +161,24 @@ static const char *feed_head(struct lk_sent *sent, const char *at, const char *e
     return at == end ? at : NULL;
 }
 
+static bool is_blank(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at == end;
+}
+
 static const char *feed_inline(struct lk_sent *sent, const char *at, const char *end)
 {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *after = newline ? newline + 1 : end;
     put(sent, at, (size_t)(after - at));
-    if (newline)
+    if (newline && is_blank(sent->buffer + sent->complete, sent->buffer + sent->used)) {
+        sent->used = sent->complete; /* no command */
+        sent->state = AT_COMMAND;
+    } else if (newline) {
         end_command(sent);
+    }
     return sent->cut ? NULL : after;
 }
 
@@ -152,7 +188,7 @@ static const char *feed_bulk(struct lk_sent *sent, const char *at, const char *e
     size_t part = sent->bulk_left < here ? (size_t)sent->bulk_left : here;
     if (sent->state == IN_LONG) {
         uint32_t stored = sent->used - sent->long_at - (uint32_t)sizeof(struct lk_resp_long);
-        size_t room = sent->cut || stored >= LK_RESP_LONG_STORED ? 0 : LK_RESP_LONG_STORED - stored;
+        size_t room = sent->cut || stored >= sent->long_most ? 0 : sent->long_most - stored;
         lk_text_hash_add(&sent->hasher, at, part);
         put(sent, at, part < room ? part : room);
     } else {
@@ -219,10 +255,16 @@ static const char *assemble(struct lk_sent *sent, const char *at, const char *en
     return at;
 }
 
+/* Small ones may be gone while there are large ones. */
 static bool need_buffer(struct lk_sent *sent, const struct lk_sent_sink *sink)
 {
-    if (!sent->buffer)
-        sent->buffer = sink->take_buffer(sink->context);
+    sent->sink = sink;
+    for (sent->room = sent->buffer ? sent->room : LK_SENT_SMALL; !sent->buffer;
+         sent->room = LK_SENT_LARGE) {
+        sent->buffer = sink->take_buffer(sink->context, sent->room);
+        if (sent->buffer || sent->room == LK_SENT_LARGE)
+            break;
+    }
     return sent->buffer != NULL;
 }
 
@@ -243,6 +285,7 @@ bool lk_sent_feed(struct lk_sent *sent, const char *bytes, size_t count, bool ho
                   const struct lk_sent_sink *sink)
 {
     const char *at = bytes, *end = bytes + count;
+    sent->holds = hold;
     if (hold)
         return need_buffer(sent, sink) && assemble(sent, at, end, false) && !sent->cut;
     while (at && at < end) {
@@ -259,6 +302,16 @@ bool lk_sent_feed(struct lk_sent *sent, const char *bytes, size_t count, bool ho
             tell_complete(sent, sink);
     }
     return at == end;
+}
+
+bool lk_sent_holds(const struct lk_sent *sent)
+{
+    return sent->complete > 0;
+}
+
+bool lk_sent_begins(const struct lk_sent *sent)
+{
+    return sent->state == AT_COMMAND;
 }
 
 void lk_sent_release(struct lk_sent *sent, const struct lk_sent_sink *sink)

@@ -1,434 +1,231 @@
-/* Streams, from first sight to their end. */
+/* Streams: their places, and whose turn it is. */
 #define _GNU_SOURCE
 #include "wire/stream.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <string.h>
 
-#include "cache/connection.h"
-#include "capture/state.h"
 #include "sys.h"
-#include "thread.h"
-#include "wire/received.h"
-#include "wire/sent.h"
+#include "wire/buffers.h"
+#include "wire/flow.h"
 
-#define BUFFERS     256u
-#define SPINS       200u
-#define YIELDS      50u
-#define AHEAD_CHECK 8u /* bytes of what was told ahead that must come again */
-
-enum phase { PHASE_CANDIDATE, PHASE_OPEN, PHASE_GIVEN_UP };
-
-struct stream {
-    uint64_t owner; /* 0: the place is free */
-    uint32_t lock;
-    uint8_t phase;
-    uint64_t first_ns;      /* when the candidate was first seen, by the system's clock */
-    uint64_t ahead;         /* bytes that were told and are still to be sent */
-    char next[AHEAD_CHECK]; /* their first */
-    uint8_t next_bytes;
-    size_t (*peer)(const struct lk_traffic *traffic, char *out, size_t room);
-    struct lk_sent sent;
-    struct lk_received received;
-} __attribute__((aligned(64)));
+#define SPINS 30u
 
 static struct wire {
-    uint32_t hint, buffer_hint;
-    uint8_t buffer_taken[BUFFERS];
-    struct stream streams[LK_STREAMS];
-    char buffers[BUFFERS][LK_SENT_ROOM];
+    uint32_t hint;
+    uint32_t used;   /* places, about */
+    uint32_t untold; /* streams that were lost when there was no capture to say so */
+    struct lk_stream streams[LK_STREAMS];
 } * wire;
 
 bool lk_streams_init(void)
 {
-    wire = lk_sys_memory_wiped(sizeof *wire);
+    wire = lk_buffers_init() ? lk_sys_memory_wiped(sizeof *wire) : NULL;
     return wire != NULL;
 }
 
 uint64_t lk_stream_owner(const void *stream)
 {
-    return ((const struct stream *)stream)->owner;
+    return ((const struct lk_stream *)stream)->owner;
 }
 
-/* ---- Buffers ---- */
+/* ---- Losses ---- */
 
-static char *take_buffer(void *context)
+/* What a capture says of streams that were lost before there was one. */
+void lk_streams_tell_losses(void)
 {
-    uint32_t first = __atomic_fetch_add(&wire->buffer_hint, 1, __ATOMIC_RELAXED);
-    (void)context;
-    for (uint32_t i = 0; i < BUFFERS; i++) {
-        uint32_t place = (first + i) % BUFFERS;
-        if (!__atomic_exchange_n(&wire->buffer_taken[place], 1, __ATOMIC_ACQUIRE))
-            return wire->buffers[place];
+    for (uint32_t n = __atomic_exchange_n(&wire->untold, 0, __ATOMIC_RELAXED); n; n--)
+        lk_drop(LK_DROP_NO_STATE);
+}
+
+/* No capture is opened for what may be no server's. Aside. */
+void lk_streams_count_loss(void)
+{
+    __atomic_fetch_add(&wire->untold, 1, __ATOMIC_RELAXED);
+    lk_aside_leave();
+    if (lk_enter_existing()) {
+        lk_streams_tell_losses();
+        lk_leave();
     }
-    return NULL;
+    lk_aside_enter();
 }
 
-static void give_buffer(void *context, char *buffer)
+void lk_stream_missed(void)
 {
-    size_t place = (size_t)(buffer - wire->buffers[0]) / LK_SENT_ROOM;
-    (void)context;
-    __atomic_store_n(&wire->buffer_taken[place], 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&wire->buffer_hint, (uint32_t)place, __ATOMIC_RELAXED); /* it is warm */
+    if (lk_state && __atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN)
+        lk_drop(LK_DROP_NESTED);
+    else if (wire)
+        __atomic_fetch_add(&wire->untold, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- The lock, and the shim's own code ---- */
+/* ---- Places ---- */
 
-static bool take_lock(struct stream *stream)
+static struct lk_stream *find(uint32_t place, uint64_t owner)
 {
-    for (uint32_t i = 0; i < SPINS + YIELDS; i++) {
+    struct lk_stream *stream = wire && place < LK_STREAMS ? &wire->streams[place] : NULL;
+    return stream && __atomic_load_n(&stream->owner, __ATOMIC_ACQUIRE) == owner ? stream : NULL;
+}
+
+static void lose(struct lk_stream *stream)
+{
+    __atomic_store_n(&stream->lost, 1, __ATOMIC_RELEASE);
+}
+
+void lk_stream_leave(struct lk_stream *stream)
+{
+    __atomic_fetch_sub(&wire->used, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&wire->hint, (uint32_t)(stream - wire->streams), __ATOMIC_RELAXED);
+    __atomic_store_n(&stream->owner, 0, __ATOMIC_RELEASE);
+}
+
+static void prepare(struct lk_stream *stream, uint64_t owner, const struct lk_stream_kind *kind)
+{
+    memset(&stream->sent, 0, offsetof(struct lk_sent, hasher));
+    memset(&stream->received, 0, offsetof(struct lk_received, hasher));
+    stream->phase = LK_STREAM_CANDIDATE;
+    stream->lost = 0;
+    stream->ahead = stream->next_bytes = 0;
+    stream->first_ns = lk_sys_monotonic_ns();
+    stream->kind = kind;
+    stream->identity = kind->identity ? kind->identity(owner) : 0;
+    __atomic_fetch_add(&wire->used, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&stream->owner, owner, __ATOMIC_RELEASE);
+}
+
+uint32_t lk_stream_begin(uint64_t owner, const struct lk_stream_kind *kind)
+{
+    uint32_t place = LK_STREAMS;
+    if (!wire || !lk_aside_enter())
+        return LK_STREAMS;
+    uint32_t first = __atomic_fetch_add(&wire->hint, 1, __ATOMIC_RELAXED);
+    bool room = __atomic_load_n(&wire->used, __ATOMIC_RELAXED) < LK_STREAMS;
+    for (uint32_t i = 0; room && i < LK_STREAMS && place == LK_STREAMS; i++) {
+        struct lk_stream *stream = &wire->streams[(first + i) % LK_STREAMS];
+        if (__atomic_load_n(&stream->owner, __ATOMIC_RELAXED) || !lk_try_lock(&stream->lock))
+            continue;
+        if (!stream->owner) {
+            place = (first + i) % LK_STREAMS;
+            prepare(stream, owner, kind);
+        }
+        lk_unlock(&stream->lock);
+    }
+    if (place == LK_STREAMS)
+        lk_streams_count_loss();
+    lk_aside_leave();
+    return place;
+}
+
+/* ---- Turns ---- */
+
+static bool take_lock(struct lk_stream *stream)
+{
+    for (uint32_t i = 0; i < SPINS; i++) {
         if (!__atomic_load_n(&stream->lock, __ATOMIC_RELAXED) && lk_try_lock(&stream->lock))
             return true;
-        if (i < SPINS)
-            __builtin_ia32_pause();
-        else
-            sched_yield();
+        __builtin_ia32_pause();
     }
     return false;
 }
 
-/* Without a look at the capture: a candidate opens none. */
-static bool enter_aside(void)
+/* What was left to us. The stream is held. */
+static void perform_mail(struct lk_stream *stream, struct lk_mail **box)
 {
-    if (lk_self.depth)
-        return false;
-    lk_self.depth = LK_RECORDING;
-    lk_self.saved_errno = errno;
-    return true;
-}
-
-static void leave_aside(void)
-{
-    errno = lk_self.saved_errno;
-    lk_self.depth = 0;
-}
-
-static struct stream *stream_at(uint32_t place)
-{
-    return wire && place < LK_STREAMS ? &wire->streams[place] : NULL;
-}
-
-/* The stream, locked; NULL: it is not this owner's, or cannot be had. Entered aside. */
-static struct stream *hold(uint32_t place, uint64_t owner)
-{
-    struct stream *stream = stream_at(place);
-    if (!stream || __atomic_load_n(&stream->owner, __ATOMIC_ACQUIRE) != owner)
-        return NULL;
-    if (!enter_aside()) { /* a signal handler within the shim: we lose sight of it */
-        __atomic_store_n(&stream->phase, PHASE_GIVEN_UP, __ATOMIC_RELEASE);
-        lk_nested();
-        return NULL;
+    struct lk_mail *mail = lk_mail_waits(box) ? lk_mail_take(box) : NULL;
+    for (; mail; mail = lk_mail_next(mail)) {
+        struct iovec part = {mail->bytes, mail->count};
+        struct lk_errand errand = {(enum lk_errand_kind)mail->kind, &part, 1, mail->number,
+                                   mail->time_ns};
+        if (mail->owner == stream->owner)
+            lk_errand_perform(stream, &errand);
     }
-    int kept = errno;
-    bool locked = take_lock(stream);
-    errno = kept;
-    if (locked && stream->owner == owner && stream->phase != PHASE_GIVEN_UP)
-        return stream;
-    if (locked)
+}
+
+/* In its turn: after what was put off, and what other threads have left. The stream is held. */
+static bool perform_in_turn(struct lk_stream *stream, uint64_t owner,
+                            const struct lk_errand *errand)
+{
+    if (lk_mail_waits(&stream->deferred) && errand->kind != LK_ERRAND_END &&
+        lk_capture_is_opening())
+        return lk_errand_post(&stream->deferred, owner, errand);
+    perform_mail(stream, &stream->deferred);
+    perform_mail(stream, &stream->mail);
+    return stream->owner == owner && lk_errand_perform(stream, errand);
+}
+
+/* Mail that came while the stream was held is read before it is left alone: either we see it here,
+ * or who posted it finds the stream free. */
+static void let_go(struct lk_stream *stream)
+{
+    do {
         lk_unlock(&stream->lock);
-    else
-        __atomic_store_n(&stream->phase, PHASE_GIVEN_UP, __ATOMIC_RELEASE);
-    leave_aside();
-    return NULL;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (!lk_mail_waits(&stream->mail) || lk_mail_waits(&stream->deferred) ||
+            !lk_try_lock(&stream->lock))
+            return;
+        perform_mail(stream, &stream->mail);
+    } while (true);
 }
 
-static void let_go(struct stream *stream)
+static bool run(uint32_t place, uint64_t owner, const struct lk_errand *errand)
 {
-    lk_unlock(&stream->lock);
-    leave_aside();
-}
-
-/* From aside to where things are recorded: the capture is open, or known to be there. False: there
- * is none, and we are aside still. */
-static bool enter_capture(struct lk_traffic *traffic)
-{
-    leave_aside();
-    traffic->recording = lk_enter_command();
-    if (traffic->recording || lk_enter_existing())
-        return true;
-    enter_aside();
-    return false;
-}
-
-static void leave_capture(void)
-{
-    lk_leave();
-    enter_aside();
-}
-
-static struct lk_traffic traffic_of(const struct stream *stream)
-{
-    return (struct lk_traffic){.context = stream, .peer = stream->peer, .sync = true};
-}
-
-/* ---- From the pieces to the cache side ---- */
-
-struct flow { /* one call */
-    struct stream *stream;
-    struct lk_traffic traffic;
-    struct lk_settling settling;
-    bool settles;
-};
-
-static void commands_sent(void *context, const char *bytes, size_t count)
-{
-    struct flow *flow = context;
-    lk_traffic_issued(&flow->traffic, bytes, count);
-}
-
-static bool settles(struct flow *flow)
-{
-    if (!flow->settles)
-        flow->settles = lk_answer_open(&flow->settling, &flow->traffic);
-    return flow->settles;
-}
-
-static bool value_received(void *context, uint32_t depth, const struct lk_value *value)
-{
-    struct flow *flow = context;
-    return settles(flow) && lk_answer_value(&flow->settling, depth, value);
-}
-
-static void answer_received(void *context)
-{
-    struct flow *flow = context;
-    if (settles(flow))
-        lk_answer_end(&flow->settling);
-}
-
-static struct lk_sent_sink sent_sink(struct flow *flow)
-{
-    return (struct lk_sent_sink){.commands = commands_sent,
-                                 .take_buffer = take_buffer,
-                                 .give_buffer = give_buffer,
-                                 .context = flow};
-}
-
-/* Aside; the stream is held and stays so. */
-static void give_up(struct stream *stream)
-{
-    struct flow flow = {.stream = stream, .traffic = traffic_of(stream)};
-    struct lk_sent_sink sink = sent_sink(&flow);
-    lk_sent_forget(&stream->sent, &sink);
-    if (stream->phase == PHASE_OPEN && enter_capture(&flow.traffic)) {
-        lk_drop(LK_DROP_NO_STATE);
-        lk_traffic_closing(&flow.traffic);
-        leave_capture();
+    struct lk_stream *stream = find(place, owner);
+    bool good, held;
+    if (!stream)
+        return false;
+    if (!lk_aside_enter()) {
+        lose(stream);
+        lk_nested();
+        return false;
     }
-    __atomic_store_n(&stream->phase, PHASE_GIVEN_UP, __ATOMIC_RELEASE);
-}
-
-/* ---- What goes out ---- */
-
-/* What was told ahead comes again first; if it does not, we have lost our place. */
-static bool comes_again(const struct stream *stream, const char *bytes, size_t count)
-{
-    return memcmp(bytes, stream->next, count < stream->next_bytes ? count : stream->next_bytes) ==
-           0;
-}
-
-static bool tell_sending(struct flow *flow, const struct iovec *parts, size_t count)
-{
-    struct stream *stream = flow->stream;
-    struct lk_sent_sink sink = sent_sink(flow);
-    bool hold_back = stream->phase == PHASE_CANDIDATE, again = stream->ahead > 0;
-    uint64_t ahead = stream->ahead;
-    for (size_t i = 0; i < count; i++) {
-        const char *bytes = parts[i].iov_base;
-        size_t left = parts[i].iov_len, passed = ahead < left ? (size_t)ahead : left;
-        if (again && passed && !comes_again(stream, bytes, passed))
-            return false;
-        again &= !passed;
-        ahead -= passed;
-        if (left > passed &&
-            !lk_sent_feed(&stream->sent, bytes + passed, left - passed, hold_back, &sink))
-            return false;
+    if ((held = take_lock(stream))) {
+        good = perform_in_turn(stream, owner, errand);
+    } else {
+        if (!(good = lk_errand_post(&stream->mail, owner, errand)))
+            lose(stream);
+        held = lk_try_lock(&stream->lock); /* whoever had it may have looked before */
     }
-    return true;
-}
-
-static uint64_t length_of(const struct iovec *parts, size_t count)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += parts[i].iov_len;
-    return bytes;
+    if (held)
+        let_go(stream);
+    lk_aside_leave();
+    return good;
 }
 
 bool lk_stream_sending(uint32_t place, uint64_t owner, const struct iovec *parts, size_t count)
 {
-    struct stream *stream = hold(place, owner);
-    if (!stream)
-        return false;
-    struct flow flow = {.stream = stream, .traffic = traffic_of(stream)};
-    bool candidate = stream->phase == PHASE_CANDIDATE;
-    bool entered = !candidate && enter_capture(&flow.traffic);
-    bool told = (candidate || entered) && tell_sending(&flow, parts, count);
-    if (entered)
-        leave_capture();
-    uint64_t bytes = length_of(parts, count);
-    stream->ahead -= bytes < stream->ahead ? bytes : stream->ahead; /* if all of it is taken */
-    if (!told)
-        give_up(stream);
-    let_go(stream);
-    return told;
-}
-
-/* The first bytes from `at` on: what the host will send again. */
-static void note_next(struct stream *stream, const struct iovec *parts, size_t count, size_t at)
-{
-    stream->next_bytes = 0;
-    for (size_t i = 0; i < count && !stream->next_bytes; i++) {
-        if (at < parts[i].iov_len) {
-            size_t left = parts[i].iov_len - at;
-            stream->next_bytes = (uint8_t)(left < AHEAD_CHECK ? left : AHEAD_CHECK);
-            memcpy(stream->next, (const char *)parts[i].iov_base + at, stream->next_bytes);
-        }
-        at -= at < parts[i].iov_len ? at : parts[i].iov_len;
-    }
+    return run(place, owner,
+               &(struct lk_errand){.kind = LK_ERRAND_SENDING, .parts = parts, .count = count});
 }
 
 bool lk_stream_sent(uint32_t place, uint64_t owner, const struct iovec *parts, size_t count,
                     size_t accepted)
 {
-    struct stream *stream = hold(place, owner);
-    if (!stream)
-        return false;
-    stream->ahead += length_of(parts, count) - accepted;
-    note_next(stream, parts, count, accepted);
-    let_go(stream);
-    return true;
-}
-
-/* ---- What comes in ---- */
-
-/* The first answer proves it: now what was held back is told. */
-static void prove(struct flow *flow)
-{
-    struct stream *stream = flow->stream;
-    struct lk_sent_sink sink = sent_sink(flow);
-    uint64_t age = lk_sys_monotonic_ns() - stream->first_ns, now = lk_now();
-    stream->phase = PHASE_OPEN;
-    lk_traffic_connected(&flow->traffic);
-    flow->traffic.issued_ns = now > age ? now - age : 1;
-    lk_sent_release(&stream->sent, &sink);
-    flow->traffic.issued_ns = 0;
-}
-
-static bool tell_received(struct flow *flow, const struct iovec *parts, size_t count, size_t bytes)
-{
-    struct lk_received_sink sink = {
-        .value = value_received, .end = answer_received, .context = flow};
-    bool good = true;
-    for (size_t i = 0; i < count && bytes && good; i++) {
-        size_t part = parts[i].iov_len < bytes ? parts[i].iov_len : bytes;
-        good = lk_received_feed(&flow->stream->received, parts[i].iov_base, part, &sink);
-        bytes -= part;
+    uint64_t bytes = 0;
+    struct iovec next = {NULL, 0};
+    for (size_t i = 0; i < count; i++) {
+        size_t at = accepted > bytes ? (size_t)(accepted - bytes) : 0, left;
+        if (!next.iov_len && at < parts[i].iov_len) {
+            left = parts[i].iov_len - at;
+            next.iov_base = (char *)parts[i].iov_base + at;
+            next.iov_len = left < LK_AHEAD_CHECK ? left : LK_AHEAD_CHECK;
+        }
+        bytes += parts[i].iov_len;
     }
-    if (flow->settles)
-        lk_answer_close(&flow->settling);
-    return good;
-}
-
-static bool is_plausible(const struct iovec *parts, size_t count, size_t bytes)
-{
-    for (size_t i = 0; i < count; i++)
-        if (parts[i].iov_len)
-            return lk_received_plausible(parts[i].iov_base,
-                                         parts[i].iov_len < bytes ? parts[i].iov_len : bytes) !=
-                   LK_IMPLAUSIBLE;
-    return false;
+    return run(
+        place, owner,
+        &(struct lk_errand){LK_ERRAND_SENT, &next, 1, bytes > accepted ? bytes - accepted : 0, 0});
 }
 
 bool lk_stream_received(uint32_t place, uint64_t owner, const struct iovec *parts, size_t count,
                         size_t bytes)
 {
-    struct stream *stream = hold(place, owner);
-    if (!stream)
-        return false;
-    struct flow flow = {.stream = stream, .traffic = traffic_of(stream)};
-    bool candidate = stream->phase == PHASE_CANDIDATE;
-    bool told = (!candidate || is_plausible(parts, count, bytes)) && enter_capture(&flow.traffic);
-    if (told) {
-        if (candidate)
-            prove(&flow);
-        told = tell_received(&flow, parts, count, bytes);
-        leave_capture();
-    }
-    if (!told)
-        give_up(stream);
-    let_go(stream);
-    return told;
+    return run(place, owner, &(struct lk_errand){LK_ERRAND_RECEIVED, parts, count, bytes, 0});
 }
 
 bool lk_stream_broken(uint32_t place, uint64_t owner)
 {
-    struct stream *stream = hold(place, owner);
-    if (!stream)
-        return false;
-    struct lk_traffic traffic = traffic_of(stream);
-    if (stream->phase == PHASE_OPEN && enter_capture(&traffic)) {
-        lk_traffic_broken(&traffic);
-        leave_capture();
-    }
-    let_go(stream);
-    return true;
-}
-
-/* ---- Places ---- */
-
-uint32_t lk_stream_begin(uint64_t owner,
-                         size_t (*peer)(const struct lk_traffic *traffic, char *out, size_t room))
-{
-    if (!wire || !enter_aside())
-        return LK_STREAMS;
-    uint32_t first = __atomic_fetch_add(&wire->hint, 1, __ATOMIC_RELAXED), place = LK_STREAMS;
-    for (uint32_t i = 0; i < LK_STREAMS && place == LK_STREAMS; i++) {
-        struct stream *stream = &wire->streams[(first + i) % LK_STREAMS];
-        if (__atomic_load_n(&stream->owner, __ATOMIC_RELAXED) || !lk_try_lock(&stream->lock))
-            continue;
-        if (!stream->owner) {
-            place = (first + i) % LK_STREAMS;
-            memset(&stream->sent, 0, offsetof(struct lk_sent, hasher));
-            memset(&stream->received, 0, offsetof(struct lk_received, hasher));
-            stream->phase = PHASE_CANDIDATE;
-            stream->ahead = stream->next_bytes = 0;
-            stream->first_ns = lk_sys_monotonic_ns();
-            stream->peer = peer;
-            __atomic_store_n(&stream->owner, owner, __ATOMIC_RELEASE);
-        }
-        lk_unlock(&stream->lock);
-    }
-    leave_aside();
-    return place;
+    return run(place, owner, &(struct lk_errand){.kind = LK_ERRAND_BROKEN});
 }
 
 void lk_stream_end(uint32_t place, uint64_t owner)
 {
-    struct stream *stream = hold(place, owner);
-    if (stream) {
-        struct flow flow = {.stream = stream, .traffic = traffic_of(stream)};
-        struct lk_sent_sink sink = sent_sink(&flow);
-        lk_sent_forget(&stream->sent, &sink);
-        if (stream->phase == PHASE_OPEN && enter_capture(&flow.traffic)) {
-            lk_traffic_closing(&flow.traffic);
-            leave_capture();
-        }
-        __atomic_store_n(&stream->owner, 0, __ATOMIC_RELEASE);
-        let_go(stream);
-        return;
-    }
-    stream = stream_at(place);
-    /* Given up: nothing of it is held any more, but for a buffer of one that was given up from
-     * without. */
-    if (stream && __atomic_load_n(&stream->owner, __ATOMIC_ACQUIRE) == owner && !lk_self.depth &&
-        take_lock(stream)) {
-        struct lk_sent_sink sink = sent_sink(NULL);
-        if (stream->owner == owner) {
-            lk_sent_forget(&stream->sent, &sink);
-            __atomic_store_n(&stream->owner, 0, __ATOMIC_RELEASE);
-        }
-        lk_unlock(&stream->lock);
-    }
+    run(place, owner, &(struct lk_errand){.kind = LK_ERRAND_END});
 }

@@ -51,12 +51,13 @@ static struct slot *find(const void *ssl)
     return NULL;
 }
 
-/* A connection is one thread's at a time, so nobody else adds the same one meanwhile. */
-static void add(const void *ssl, uint32_t entry)
+/* A connection is one thread's at a time, so nobody else adds the same one meanwhile. False: there
+ * is no room. */
+static bool add(const void *ssl, uint32_t entry)
 {
     uint64_t address = (uintptr_t)ssl;
     if (!lk_sys_once_wiped((void **)&slots, SLOTS * sizeof *slots))
-        return;
+        return false;
     for (uint32_t i = 0; i < PROBES; i++) {
         struct slot *slot = slot_at(address, i);
         uint64_t held = __atomic_load_n(&slot->ssl, __ATOMIC_RELAXED);
@@ -65,9 +66,10 @@ static void add(const void *ssl, uint32_t entry)
         if (__atomic_compare_exchange_n(&slot->ssl, &held, address, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED)) {
             __atomic_store_n(&slot->entry, entry, __ATOMIC_RELEASE);
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 static uint64_t owner_of(const void *ssl)
@@ -96,9 +98,15 @@ static void forget(const void *ssl)
     errno = kept;
 }
 
-static void ignore(const void *ssl)
+/* Above depth 0 a stream stays to be ended by the next call. */
+static void ignore(const void *ssl, uint32_t entry)
 {
     struct slot *slot = find(ssl);
+    if (entry >= LK_FD_STREAM) {
+        lk_stream_end(entry - LK_FD_STREAM, owner_of(ssl));
+        if (lk_self.depth)
+            return;
+    }
     if (slot)
         __atomic_store_n(&slot->entry, LK_FD_IGNORED, __ATOMIC_RELEASE);
     else
@@ -114,6 +122,8 @@ static size_t peer_of(const struct lk_traffic *traffic, char *out, size_t room)
     return fd >= 0 ? lk_wire_peer(fd, out, room) : 0;
 }
 
+static const struct lk_stream_kind tls_kind = {.peer = peer_of};
+
 /* hiredis_ssl and kin send what the wrappers of hiredis have recorded already. */
 static bool is_hiredis(const void *caller)
 {
@@ -126,16 +136,22 @@ static uint32_t judge(const void *ssl, const struct iovec *part, const void *cal
 {
     uint32_t entry = LK_FD_IGNORED, place;
     int kept = errno;
-    if (lk_self.depth || !part->iov_len)
+    if (!part->iov_len)
         return LK_FD_IGNORED; /* this time */
-    if (lk_sent_plausible(part->iov_base, part->iov_len)) {
+    bool plausible = lk_sent_plausible(part->iov_base, part->iov_len);
+    if (plausible && lk_self.depth) {
+        lk_stream_missed();
+    } else if (plausible) {
         lk_self.depth++;
         bool recorded = is_hiredis(caller);
         lk_self.depth--;
-        if (!recorded && (place = lk_stream_begin(owner_of(ssl), peer_of)) < LK_STREAMS)
+        if (!recorded && (place = lk_stream_begin(owner_of(ssl), &tls_kind)) < LK_STREAMS)
             entry = LK_FD_STREAM + place;
     }
-    add(ssl, entry);
+    if (!add(ssl, entry) && entry >= LK_FD_STREAM) {
+        lk_stream_end(entry - LK_FD_STREAM, owner_of(ssl));
+        entry = LK_FD_IGNORED;
+    }
     errno = kept;
     return entry;
 }
@@ -147,9 +163,7 @@ static uint32_t sending(const void *ssl, const struct iovec *part, const void *c
         entry = judge(ssl, part, caller);
     if (entry < LK_FD_STREAM || lk_stream_sending(entry - LK_FD_STREAM, owner_of(ssl), part, 1))
         return entry;
-    if (!lk_self.depth)
-        lk_stream_end(entry - LK_FD_STREAM, owner_of(ssl));
-    ignore(ssl);
+    ignore(ssl, entry);
     return LK_FD_IGNORED;
 }
 
@@ -164,15 +178,14 @@ static void received(const void *ssl, void *buffer, size_t bytes)
 {
     uint32_t entry = entry_of(ssl);
     struct iovec part = {buffer, bytes};
+    int kept = errno;
     if (!bytes || entry == LK_FD_IGNORED)
         return;
-    if (entry == LK_FD_UNKNOWN) {
-        ignore(ssl); /* the other end speaks first */
-    } else if (!lk_stream_received(entry - LK_FD_STREAM, owner_of(ssl), &part, 1, bytes)) {
-        if (!lk_self.depth)
-            lk_stream_end(entry - LK_FD_STREAM, owner_of(ssl));
-        ignore(ssl);
-    }
+    /* A connection on which the other end speaks first is no client's. */
+    if (entry == LK_FD_UNKNOWN ||
+        !lk_stream_received(entry - LK_FD_STREAM, owner_of(ssl), &part, 1, bytes))
+        ignore(ssl, entry);
+    errno = kept;
 }
 
 int SSL_write(void *ssl, const void *buffer, int bytes)
@@ -219,6 +232,15 @@ int SSL_read_ex(void *ssl, void *buffer, size_t bytes, size_t *count)
     if (result > 0 && count)
         received(ssl, buffer, *count);
     return result;
+}
+
+/* Its address may have been another's, that was freed where we do not see it. */
+void *SSL_new(void *settings)
+{
+    LK_REAL_TYPE(SSL_new) original = LK_REAL_FOUND(SSL_new);
+    void *ssl = original ? original(settings) : NULL;
+    forget(ssl);
+    return ssl;
 }
 
 int SSL_clear(void *ssl)

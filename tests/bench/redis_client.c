@@ -1,6 +1,7 @@
 // A cache client: SET and GET of 64-byte values in turn through hiredis, 100 commands in a pipeline
-// or each waiting for its reply. An operation is a command.
-// Usage: redis_client SOCKET pipelined|round-trip COMMANDS
+// or each waiting for its reply. An operation is a command. pipelined-cpu: the same pipeline with
+// keys of 64 bytes and values of 1 KiB, and what is told is CPU time.
+// Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS
 // libs: -lhiredis
 #include "common/bench.h"
 
@@ -45,6 +46,32 @@ static void pipeline(redisContext *redis, unsigned long commands)
     }
 }
 
+static void append_long(redisContext *redis, unsigned long turn)
+{
+    static char text[1024];
+    char key[65];
+    const char *words[] = {turn % 2 ? "GET" : "SET", key, text};
+    size_t lengths[] = {3, 64, sizeof text};
+
+    sprintf(key, "%064lu", turn / 2 % KEYS);
+    memset(text, 'v', sizeof text);
+    if (redisAppendCommandArgv(redis, turn % 2 ? 2 : 3, words, lengths) != REDIS_OK)
+        take(redis, NULL);
+}
+
+static void pipeline_long(redisContext *redis, unsigned long commands)
+{
+    for (unsigned long turn = 0; turn < commands; turn += PIPELINED) {
+        for (unsigned long i = 0; i < PIPELINED; i++)
+            append_long(redis, turn + i);
+        for (unsigned long i = 0; i < PIPELINED; i++) {
+            void *reply = NULL;
+
+            take(redis, redisGetReply(redis, &reply) == REDIS_OK ? reply : NULL);
+        }
+    }
+}
+
 static void ask_and_wait(redisContext *redis, unsigned long commands)
 {
     for (unsigned long turn = 0; turn < commands; turn++) {
@@ -59,6 +86,7 @@ int main(int argc, char **argv)
 {
     unsigned long commands = bench_number(argc, argv, 3, 10000);
     void (*run)(redisContext *, unsigned long) = NULL;
+    double (*clock)(void) = bench_seconds;
     redisContext *redis;
     double started;
 
@@ -66,8 +94,10 @@ int main(int argc, char **argv)
         run = pipeline;
     else if (argc > 2 && !strcmp(argv[2], "round-trip"))
         run = ask_and_wait;
+    else if (argc > 2 && !strcmp(argv[2], "pipelined-cpu"))
+        run = pipeline_long, clock = bench_cpu_seconds;
     if (!run) {
-        fprintf(stderr, "Usage: redis_client SOCKET pipelined|round-trip COMMANDS\n");
+        fprintf(stderr, "Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS\n");
         return 2;
     }
     commands = (commands + PIPELINED - 1) / PIPELINED * PIPELINED;
@@ -78,9 +108,9 @@ int main(int argc, char **argv)
         return 1;
     }
     run(redis, 2 * KEYS);
-    started = bench_seconds();
+    started = clock();
     run(redis, commands);
-    bench_report(commands, bench_seconds() - started);
+    bench_report(commands, clock() - started);
     redisFree(redis);
     return 0;
 }

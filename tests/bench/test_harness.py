@@ -112,6 +112,16 @@ class TargetsTest(unittest.TestCase):
         self.assertIsNone(verdict.met)
         self.assertEqual(verdict.words, "open: not resolved from 1, to 30.0 %")
 
+    def test_nanoseconds_added(self):
+        what = "the wire, round trip: CPU added"
+        met = judged(what, timing("wire-round-trip-cpu", {
+            PLAIN: [9000, 12000] * 4 + [10000], "leakey-512k": [9390, 12410] * 4 + [10380]}))
+        self.assertIs(met.met, True)
+        self.assertEqual(met.measured, "390 (390 .. 410) ns")
+        missed = judged(what, timing("wire-round-trip-cpu", {
+            PLAIN: [9000] * 9, "leakey-512k": [9500] * 9}))
+        self.assertEqual((missed.met, missed.words), (False, "missed by 100 ns"))
+
     def test_added_time(self):
         verdict = judged("the same, 2 threads", timing("malloc-2", {
             PLAIN: [100] * 9, "leakey-all": [150] * 9, "heaptrack-raw": [1100] * 9}))

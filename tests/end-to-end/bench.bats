@@ -43,6 +43,15 @@ nothing_is_left() {
     nothing_is_left
 }
 
+@test "sockets: CPU of a command with hiredis and without, and HTTP between two processes" {
+    bench BENCH='^(hiredis-cpu|wire-.*|http)$' VARIANTS='^leakey-512k$' >"$DIR/table"
+    jqr "$DIR/result.json" '.failures == []'
+    jqr "$DIR/result.json" '[.workloads[].name] == ["hiredis-cpu", "wire-pipelined-cpu", "wire-round-trip-cpu", "http"]'
+    jqr "$DIR/result.json" '[.workloads[].contenders[].samples_ns[0] > 0] | all'
+    grep -qE 'the wire, round trip: CPU added +400 ns +-?[0-9.]+ .* ns' "$DIR/table"
+    nothing_is_left
+}
+
 @test "what is not on the machine is said to be missing, and the rest is measured" {
     mkdir "$DIR/bin"
     ln -s "$(command -v env)" /usr/bin/python3 "$DIR/bin/"

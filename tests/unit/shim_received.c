@@ -229,11 +229,14 @@ static void is_read_however_it_is_cut(void **state)
     }
 }
 
+#define LONG_WITHOUT_RETURN \
+    "+a line that is longer than what is kept of one, by some bytes, without return\n"
+
 static void refuses_what_is_none(void **state)
 {
-    static const char *const bad[] = {"HTTP/1.1 200 OK\r\n", ":1x\r\n",        "$x\r\n", "$-2\r\n",
-                                      "$3\r\nabcd\r\n",      "*1\r\n\x16\x03", "\n",     ":\r\n",
-                                      "+ok\n+ok\r\n"};
+    static const char *const bad[] = {
+        "HTTP/1.1 200 OK\r\n", ":1x\r\n", "$x\r\n", "$-2\r\n",      "$3\r\nabcd\r\n",
+        "*1\r\n\x16\x03",      "\n",      ":\r\n",  "+ok\n+ok\r\n", LONG_WITHOUT_RETURN};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         stream_bytes = strlen(bad[i]);
@@ -277,6 +280,57 @@ static void plausible_first_answers(void **state)
     assert_int_equal(lk_received_plausible("$10", 3), LK_PLAUSIBLE_SO_FAR);
 }
 
+/* The same verdict, however the first line comes; and nothing is told before. */
+static void plausible_when_it_comes_in_pieces(void **state)
+{
+    static const struct {
+        const char *line;
+        enum lk_plausible verdict;
+    } lines[] = {{"+OK\r\n", LK_PLAUSIBLE},
+                 {"$-1\r\n", LK_PLAUSIBLE},
+                 {"*\xfe\xff\r\n", LK_IMPLAUSIBLE},
+                 {"$5*1\r\n", LK_IMPLAUSIBLE},
+                 {"HTTP/1.1 200 OK\r\n", LK_IMPLAUSIBLE},
+                 {"-MISCONF a long line, longer than what is kept of one: sixty-four bytes\r\n",
+                  LK_PLAUSIBLE},
+                 {"$123\n", LK_IMPLAUSIBLE}};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct lk_received received;
+        enum lk_plausible verdict = LK_PLAUSIBLE_SO_FAR;
+        memset(&received, 0, sizeof received);
+        written = 0;
+        for (const char *at = lines[i].line; verdict == LK_PLAUSIBLE_SO_FAR; at++) {
+            assert_true(*at);
+            verdict = lk_received_begins(&received, at, 1);
+            if (verdict == LK_PLAUSIBLE_SO_FAR)
+                assert_true(lk_received_feed(&received, at, 1, &sink));
+        }
+        if (lines[i].line[strlen(lines[i].line) - 2] == '\r') /* else the reader refuses it */
+            assert_int_equal(verdict, lines[i].verdict);
+        assert_int_equal(written, 0);
+    }
+}
+
+/* Shorter than its own prefix: no server's, but the same in pieces. */
+static void a_short_verbatim_text(void **state)
+{
+    (void)state;
+    stream_bytes = true_bytes = 0;
+    deepest = 1;
+    put("=1\r\na\r\n=3\r\ntxt\r\n=4\r\ntxt:\r\n");
+    expect(0, LK_REPLY_VERBATIM, 0, 0, "a", 1, true);
+    note(truth, &true_bytes, "end\n");
+    expect(0, LK_REPLY_VERBATIM, 0, 0, "txt", 3, true);
+    note(truth, &true_bytes, "end\n");
+    expect(0, LK_REPLY_VERBATIM, 0, 0, "", 0, true);
+    note(truth, &true_bytes, "end\n");
+    for (size_t most = 1; most < 20; most++) {
+        assert_true(feed_cut(most));
+        assert_string_equal(journal, truth);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +338,8 @@ int main(void)
         cmocka_unit_test(refuses_what_is_none),
         cmocka_unit_test(long_lines),
         cmocka_unit_test(plausible_first_answers),
+        cmocka_unit_test(plausible_when_it_comes_in_pieces),
+        cmocka_unit_test(a_short_verbatim_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
 
 /* ---- What is told ---- */
 
-static char journal[1 << 20];
+static char journal[8 << 20];
 static size_t written;
 static int buffers_out;
 static bool no_buffers;
@@ -73,13 +73,13 @@ static void commands(void *context, const char *bytes, size_t count)
     }
 }
 
-static char *take_buffer(void *context)
+static char *take_buffer(void *context, uint32_t bytes)
 {
     (void)context;
     if (no_buffers)
         return NULL;
     buffers_out++;
-    return malloc(LK_SENT_ROOM);
+    return malloc(bytes);
 }
 
 static void give_buffer(void *context, char *buffer)
@@ -216,10 +216,81 @@ static void is_held_until_it_is_released(void **state)
     assert_int_equal(buffers_out, 0);
 }
 
+/* Of a first pipeline the values are cut, their lengths and hashes are told; and there is more room
+ * once it is needed. */
+static void much_is_held(void **state)
+{
+    static char expected[sizeof journal], value[1000];
+    struct lk_sent sent;
+    (void)state;
+    memset(&sent, 0, sizeof sent);
+    memset(value, 'v', sizeof value);
+    stream_bytes = 0;
+    while (stream_bytes < 1500000) {
+        char key[32];
+        int bytes = sprintf(key, "key:%zu", stream_bytes);
+        stream_bytes += (size_t)sprintf(stream + stream_bytes, "*3\r\n");
+        put_argument("SET", 3);
+        put_argument(key, (size_t)bytes);
+        put_argument(value, sizeof value);
+    }
+    feed_whole();
+    memcpy(expected, journal, written + 1);
+    written = 0;
+    journal[0] = '\0';
+    assert_false(lk_sent_holds(&sent));
+    assert_true(lk_sent_feed(&sent, stream, 100, true, &sink));
+    assert_int_equal(sent.room, LK_SENT_SMALL);
+    assert_false(lk_sent_holds(&sent));
+    for (size_t at = 100; at < stream_bytes; at += 777)
+        assert_true(lk_sent_feed(&sent, stream + at,
+                                 stream_bytes - at < 777 ? stream_bytes - at : 777, true, &sink));
+    assert_true(lk_sent_holds(&sent));
+    assert_int_equal(sent.room, LK_SENT_LARGE);
+    assert_int_equal(buffers_out, 1);
+    assert_string_equal(journal, "");
+    lk_sent_release(&sent, &sink);
+    assert_string_equal(journal, expected);
+    assert_int_equal(buffers_out, 0);
+}
+
+/* A value that began while commands were held ends when they are told as they come. */
+static void a_value_across_the_proof(void **state)
+{
+    static char expected[sizeof journal], value[30000];
+    (void)state;
+    stream_bytes = (size_t)sprintf(stream, "*2\r\n");
+    put_argument("GET", 3);
+    put_argument("first", 5);
+    size_t first = stream_bytes;
+    stream_bytes += (size_t)sprintf(stream + stream_bytes, "*3\r\n");
+    put_argument("SET", 3);
+    put_argument("second", 6);
+    memset(value, 'w', sizeof value);
+    put_argument(value, sizeof value);
+    feed_whole();
+    memcpy(expected, journal, written + 1);
+    for (size_t cut = first + 10; cut < stream_bytes; cut += 500) {
+        struct lk_sent sent;
+        memset(&sent, 0, sizeof sent);
+        written = 0;
+        assert_true(lk_sent_feed(&sent, stream, cut, true, &sink));
+        lk_sent_release(&sent, &sink);
+        assert_true(lk_sent_feed(&sent, stream + cut, stream_bytes - cut, false, &sink));
+        assert_string_equal(journal, expected);
+        assert_int_equal(buffers_out, 0);
+    }
+}
+
 static void refuses_what_is_none(void **state)
 {
-    static const char *const bad[] = {"*x\r\n",        "*1\r\n:3\r\n",        "*1\r\n$3\r\nGETx",
-                                      "*1\r\n$-1\r\n", "*99999999999999\r\n", "*0\r\n"};
+    static const char *const bad[] = {"*x\r\n",
+                                      "*1\r\n:3\r\n",
+                                      "*1\r\n$3\r\nGETx",
+                                      "*1\r\n$3\r\nGETxx",
+                                      "*1\r\n$-1\r\n",
+                                      "*99999999999999\r\n",
+                                      "*0\r\n"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct lk_sent sent;
@@ -241,8 +312,8 @@ static void a_command_too_long_is_told_by_its_beginning(void **state)
     struct lk_sent sent;
     (void)state;
     memset(&sent, 0, sizeof sent);
-    stream_bytes = (size_t)sprintf(stream, "*20001\r\n$4\r\nMGET\r\n");
-    for (int i = 0; i < 20000; i++) {
+    stream_bytes = (size_t)sprintf(stream, "*100001\r\n$4\r\nMGET\r\n");
+    for (int i = 0; i < 100000; i++) {
         char key[16];
         sprintf(key, "k%06d", i);
         put_argument(key, 7);
@@ -279,6 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(is_found_however_it_is_cut, begin),
         cmocka_unit_test_setup(is_held_until_it_is_released, begin),
+        cmocka_unit_test_setup(much_is_held, begin),
+        cmocka_unit_test_setup(a_value_across_the_proof, begin),
         cmocka_unit_test_setup(refuses_what_is_none, begin),
         cmocka_unit_test_setup(a_command_too_long_is_told_by_its_beginning, begin),
         cmocka_unit_test_setup(plausible_first_words, begin),

@@ -25,6 +25,7 @@ static inline uint32_t bench_random_below(struct bench_random *random, uint32_t 
 unsigned long bench_number(int argc, char **argv, int index, unsigned long otherwise);
 
 double bench_seconds(void);
+double bench_cpu_seconds(void); // of this process, in its own code and in the kernel's
 
 // The calling thread stays on core `turn` (modulo their number) of those it may use. Threads that
 // it starts inherit that, so in a program with threads each pins itself.

@@ -102,6 +102,14 @@ def added_at_most(workload, variant, peer, limit):
     return judge
 
 
+def ns_added_at_most(workload, variant, limit):
+    """Of what one operation costs beside plain, in nanoseconds."""
+    def judge(results):
+        added = _paired(spread.difference, results, (workload, variant), (workload, PLAIN))
+        return at_most(added, limit, " ns")
+    return judge
+
+
 def not_resolvable(workload, variant):
     """Met when a difference from plain cannot be told, or when it is faster."""
     def judge(results):
@@ -175,6 +183,14 @@ TARGETS = (
            ratio_at_most("hiredis-pipelined", "leakey-512k", 1.05)),
     Target("hiredis round trip", "not resolvable from 1.00",
            not_resolvable("hiredis-round-trip", "leakey-512k")),
+    Target("hiredis pipelined x100, key 64 B, value 1 KiB: CPU added", "150 ns",
+           ns_added_at_most("hiredis-cpu", "leakey-512k", 150)),
+    Target("the wire, pipelined x100: CPU added", "400 ns",
+           ns_added_at_most("wire-pipelined-cpu", "leakey-512k", 400)),
+    Target("the wire, round trip: CPU added", "400 ns",
+           ns_added_at_most("wire-round-trip-cpu", "leakey-512k", 400)),
+    Target("HTTP with keep-alive, no Redis", "not resolvable from 1.00",
+           not_resolvable("http", "leakey-512k")),
 ) + tuple(
     Target("resident memory added, sampled, threads: %d" % threads, "16 MiB",
            resident_at_most(threads, 16)) for threads in (1, 16, 256)
