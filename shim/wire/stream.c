@@ -16,7 +16,8 @@
 #define BUFFERS     256u
 #define SPINS       200u
 #define YIELDS      50u
-#define AHEAD_CHECK 8u /* bytes of what was told ahead that must come again */
+#define AHEAD_CHECK 8u    /* bytes of what was told ahead that must come again */
+#define HEADROOM    1024u /* held bytes may grow by so much: long arguments' heads */
 
 enum phase { PHASE_CANDIDATE, PHASE_OPEN, PHASE_GIVEN_UP };
 
@@ -169,6 +170,7 @@ struct flow { /* one call */
     struct lk_traffic traffic;
     struct lk_settling settling;
     bool settles;
+    bool entered; /* where things are recorded */
 };
 
 static void commands_sent(void *context, const char *bytes, size_t count)
@@ -228,11 +230,47 @@ static bool comes_again(const struct stream *stream, const char *bytes, size_t c
            0;
 }
 
-static bool tell_sending(struct flow *flow, const struct iovec *parts, size_t count)
+/* It is one: now what was held back is told. */
+static void prove(struct flow *flow)
 {
     struct stream *stream = flow->stream;
     struct lk_sent_sink sink = sent_sink(flow);
-    bool hold_back = stream->phase == PHASE_CANDIDATE, again = stream->ahead > 0;
+    uint64_t age = lk_sys_monotonic_ns() - stream->first_ns, now = lk_now();
+    stream->phase = PHASE_OPEN;
+    lk_traffic_connected(&flow->traffic);
+    flow->traffic.issued_ns = now > age ? now - age : 1;
+    lk_sent_release(&stream->sent, &sink);
+    flow->traffic.issued_ns = 0;
+}
+
+/* Of a candidate, commands are held back as long as there is room. So much without a fault in it,
+ * and no answer read, is a long pipeline, whose client reads when all of it is sent. */
+static bool tell_part(struct flow *flow, const char *bytes, size_t count)
+{
+    struct stream *stream = flow->stream;
+    struct lk_sent_sink sink = sent_sink(flow);
+    if (stream->phase == PHASE_CANDIDATE) {
+        uint32_t used = stream->sent.used;
+        size_t room = used < LK_SENT_ROOM - HEADROOM ? LK_SENT_ROOM - HEADROOM - used : 0;
+        size_t held = count < room ? count : room;
+        if (!lk_sent_feed(&stream->sent, bytes, held, true, &sink))
+            return false;
+        if (held == count)
+            return true;
+        flow->entered = enter_capture(&flow->traffic);
+        if (!flow->entered)
+            return false;
+        prove(flow);
+        bytes += held;
+        count -= held;
+    }
+    return lk_sent_feed(&stream->sent, bytes, count, false, &sink);
+}
+
+static bool tell_sending(struct flow *flow, const struct iovec *parts, size_t count)
+{
+    struct stream *stream = flow->stream;
+    bool again = stream->ahead > 0;
     uint64_t ahead = stream->ahead;
     for (size_t i = 0; i < count; i++) {
         const char *bytes = parts[i].iov_base;
@@ -241,8 +279,7 @@ static bool tell_sending(struct flow *flow, const struct iovec *parts, size_t co
             return false;
         again &= !passed;
         ahead -= passed;
-        if (left > passed &&
-            !lk_sent_feed(&stream->sent, bytes + passed, left - passed, hold_back, &sink))
+        if (left > passed && !tell_part(flow, bytes + passed, left - passed))
             return false;
     }
     return true;
@@ -263,9 +300,9 @@ bool lk_stream_sending(uint32_t place, uint64_t owner, const struct iovec *parts
         return false;
     struct flow flow = {.stream = stream, .traffic = traffic_of(stream)};
     bool candidate = stream->phase == PHASE_CANDIDATE;
-    bool entered = !candidate && enter_capture(&flow.traffic);
-    bool told = (candidate || entered) && tell_sending(&flow, parts, count);
-    if (entered)
+    flow.entered = !candidate && enter_capture(&flow.traffic);
+    bool told = (candidate || flow.entered) && tell_sending(&flow, parts, count);
+    if (flow.entered)
         leave_capture();
     uint64_t bytes = length_of(parts, count);
     stream->ahead -= bytes < stream->ahead ? bytes : stream->ahead; /* if all of it is taken */
@@ -302,19 +339,6 @@ bool lk_stream_sent(uint32_t place, uint64_t owner, const struct iovec *parts, s
 }
 
 /* ---- What comes in ---- */
-
-/* The first answer proves it: now what was held back is told. */
-static void prove(struct flow *flow)
-{
-    struct stream *stream = flow->stream;
-    struct lk_sent_sink sink = sent_sink(flow);
-    uint64_t age = lk_sys_monotonic_ns() - stream->first_ns, now = lk_now();
-    stream->phase = PHASE_OPEN;
-    lk_traffic_connected(&flow->traffic);
-    flow->traffic.issued_ns = now > age ? now - age : 1;
-    lk_sent_release(&stream->sent, &sink);
-    flow->traffic.issued_ns = 0;
-}
 
 static bool tell_received(struct flow *flow, const struct iovec *parts, size_t count, size_t bytes)
 {

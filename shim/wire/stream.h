@@ -1,6 +1,7 @@
 /*
  * A connection as its bytes go by: a candidate from the first command on, a server's once its first
- * answer proves it, and given up when it is neither or cannot be followed any more.
+ * answer proves it (or 128 KiB of commands without a fault, of which the client read no answer
+ * yet), and given up when it is neither or cannot be followed any more.
  *
  * Commands are told before they are handed to the system, so that no other thread can read their
  * answer first; what the system then does not take, the host sends again, and it is passed by.

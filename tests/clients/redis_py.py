@@ -92,6 +92,16 @@ async def pipelines(client):
     expect("balance", (await done(pipeline.execute()))[1:4], [11, b"11", None])
 
 
+async def bulk_load(fresh):
+    """A connection's very first use is a pipeline, and no answer is read before all of it is sent."""
+    pipeline = fresh.pipeline(transaction=False)
+    for n in range(1500):
+        pipeline.set(f"loaded:{n}", b"x" * 400, ex=TTL)
+    for n in range(1500):
+        pipeline.get(f"loaded:{n}")
+    expect("loaded", set((await done(pipeline.execute()))[1500:]), {b"x" * 400})
+
+
 async def transaction(client):
     pipeline = client.pipeline(transaction=True)
     await done(pipeline.watch("balance"))
@@ -164,6 +174,7 @@ async def worker(client, number):
 
 
 async def everything(client, other):
+    await bulk_load(client)
     for step in (strings, structures, large_values, pipelines, transaction, errors, scripts, publications):
         await step(client)
     await other_database(client, other)
