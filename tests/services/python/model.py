@@ -5,7 +5,7 @@ import json
 import random
 import time
 
-ACTIVATIONS, SCORES = 512 * 1024, 16 * 1024  # floats
+ACTIVATIONS, SCORES = 128 * 1024, 16 * 1024  # floats
 
 SENTENCES = (
     "Thank you for reaching out to us about this.",
