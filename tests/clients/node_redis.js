@@ -1,10 +1,21 @@
 // What services do with Redis, by node-redis. The truth is the server's own count.
-// Usage: node_redis.js SOCKET
+// Usage: node_redis.js SOCKET [MODULE [RESP-VERSION]]
 'use strict';
 const assert = require('node:assert');
-const { createClient } = require('redis');
+const [path, module_name = 'redis', version] = process.argv.slice(2);
+const { createClient } = require(module_name);
 
 const TTL = 600;
+
+async function connected(options) {
+    const protocol = version === undefined ? {} : { RESP: Number(version) };
+    const client = createClient({ socket: { path }, ...protocol, ...options });
+    client.on('error', (error) => {
+        throw error;
+    });
+    await client.connect();
+    return client;
+}
 
 // A cache as it should be: a miss, a write, and hits ever after.
 async function cached(client, key, value) {
@@ -60,9 +71,8 @@ async function errors(client) {
 }
 
 async function publications(client) {
-    const subscriber = client.duplicate();
+    const subscriber = await connected({});
     let heard = 0;
-    await subscriber.connect();
     const all = new Promise((resolve) => {
         subscriber.subscribe('news', () => {
             if (++heard === 20) resolve();
@@ -74,15 +84,14 @@ async function publications(client) {
         await cached(client, `answer:${n}`, `value ${n}`);
     }
     await all;
-    await subscriber.unsubscribe();
-    await subscriber.pUnsubscribe();
+    await subscriber.unsubscribe('news');
+    await subscriber.pUnsubscribe('sports.*');
     await subscriber.quit();
 }
 
 // The same names in another database are other keys.
-async function otherDatabase(client, path) {
-    const other = createClient({ socket: { path }, database: 3 });
-    await other.connect();
+async function otherDatabase(client) {
+    const other = await connected({ database: 3 });
     assert.strictEqual(await other.get('answer:0'), null);
     await other.set('answer:0', 'elsewhere', { EX: TTL });
     assert.strictEqual(await other.get('answer:0'), 'elsewhere');
@@ -93,11 +102,9 @@ async function otherDatabase(client, path) {
 }
 
 async function main() {
-    const path = process.argv[2];
-    const client = createClient({ socket: { path } });
-    await client.connect();
+    const client = await connected({});
     for (const step of [strings, structures, together, largeValues, errors, publications]) await step(client);
-    await otherDatabase(client, path);
+    await otherDatabase(client);
     await client.quit();
 }
 
