@@ -95,3 +95,18 @@ truth() { jq -r ".$2" "$FILE_DIR/$1.truth"; }
     jqr "$compare" '.metrics[] | select(.name == "hit_ratio") | .verdict == "better" and .interval[0] > 0.5'
     jqr "$compare" '(.new | length == 0) and (.remaining | length == 0) and (.fixed | length == 3)'
 }
+
+@test "Python, text: what runs in the interpreter has no frames, and the report does not pretend that it has" {
+    text=$FILE_DIR/before.text
+    run awk 'length($0) > 80' "$text" "$FILE_DIR/after.text"
+    [ -z "$output" ]
+    grep -q '> PyMem_Malloc' "$text"
+    grep -qE '^    \([0-9]+ frames of python3[.0-9]* itself left out\)' "$text"
+    # Nothing of a stack comes behind the frame in which Python code runs, but for other files' frames.
+    run awk '/_PyEval_EvalFrameDefault/ { seen = 1; next } /^$|^  [A-Z>]/ { seen = 0 } seen && / python3[.0-9]*$/' "$text"
+    [ -z "$output" ]
+    tr -s '\n ' ' ' <"$text" >"$DIR/one_line"
+    grep -q 'Find what Python code keeps on misses' "$DIR/one_line"
+    grep -q 'Let the Python code that runs then hold a part at a time' "$DIR/one_line"
+    head -6 "$FILE_DIR/after.text" | grep -qi 'no finding'
+}
