@@ -30,7 +30,8 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-6s %s\n' $1 $2)
 SHIM := $(sort $(shell find shim -name '*.c'))
 TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
 ANALYZER := $(sort $(shell find analyzer -name '*.c'))
-UNIT := $(wildcard tests/unit/*.c)
+# ThreadSanitizer has something to say where there are threads: of the shim, and where the analyzer searches memory.
+UNIT := $(if $(filter thread,$(SAN)),$(wildcard tests/unit/shim_*.c) tests/unit/test_regions.c,$(wildcard tests/unit/*.c))
 UNIT_COMMON := $(wildcard tests/unit/common/*.c)
 SERVICE := $(wildcard tests/services/*.c)
 SERVICE_COMMON := $(wildcard tests/services/common/*.c)
@@ -59,7 +60,9 @@ C_ALONE = -std=gnu11 -Wstrict-prototypes -Wmissing-prototypes -Wold-style-defini
 
 # The shim must not be bent by the compiler's knowledge of malloc, must not allocate for its thread-locals, and must
 # be unwindable.
-SHIM_FLAGS = -Ishim -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-semantic-interposition \
+# The shim is one unit to the compiler: what is written in small pieces runs as one. Tests link the pieces as they are.
+SHIM_WHOLE = $(if $(or $(findstring clang,$(CC)),$(SAN)),,-flto --param max-inline-insns-auto=40 --param inline-min-speedup=10)
+SHIM_FLAGS = $(if $(SHIM_WHOLE),$(SHIM_WHOLE) -ffat-lto-objects) -Ishim -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-semantic-interposition \
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fasynchronous-unwind-tables -fcf-protection=none $(SANITIZE)
 SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,--no-undefined \
@@ -67,7 +70,7 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 # Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
 ANALYZER_FLAGS = -Ishim -Ianalyzer $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
-ANALYZER_LINK = -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
+ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
 ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
@@ -76,6 +79,8 @@ PROGRAM_FLAGS = -O1 -pthread
 WORKLOAD_FLAGS = -O2 -pthread -Ishim
 
 $(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
+$(BUILD)/obj/shim/cache/text_wide.o $(BUILD)/tidy/shim/cache/text_wide.ok: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS) \
+	$(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-mavx2)
 $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
 $(BUILD)/obj/tests/unit/% $(BUILD)/tidy/tests/unit/% $(BUILD)/obj/tests/fuzz/%: FLAGS = $(COMMON_FLAGS) $(UNIT_FLAGS)
 $(BUILD)/obj/tests/services/%: FLAGS = $(COMMON_FLAGS) $(SERVICE_FLAGS) $(call header,flags,$<)
@@ -126,7 +131,7 @@ $(BUILD)/exports.map: shim/symbols.def
 
 $(BUILD)/libleakey.so: $(call objects,$(SHIM)) $(BUILD)/exports.map $(BUILD)/link.stamp
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
+	$(Q)$(CC) $(CFLAGS) $(patsubst -flto,-flto=auto,$(SHIM_WHOLE)) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
 
 $(BUILD)/analyzer.a: $(call objects,$(filter-out analyzer/main.c,$(ANALYZER)) $(TEXT)) $(BUILD)/link.stamp
 	$(archive)
@@ -165,7 +170,7 @@ $(BUILD)/tests/services.a: $(call objects,$(SERVICE_COMMON)) $(BUILD)/link.stamp
 define link_sample
 $(call say,LINK,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(CFLAGS) $(call header,flags,$1) -pthread $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$1) -o $@
+$(Q)$(CC) $(CFLAGS) -fno-lto $(call header,flags,$1) -pthread $(LDFLAGS) $(filter %.o %.a,$^) $(call header,libs,$1) -o $@
 endef
 $(SERVICES): $(BUILD)/tests/%: $(BUILD)/obj/tests/services/%.o $(BUILD)/tests/services.a
 	$(call link_sample,tests/services/$*.c)
@@ -201,7 +206,7 @@ SANITIZED := address,undefined
 rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests under that sanitizer
+test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
 	+$(Q)$(rebuild) all unit-tests samples workloads
@@ -241,6 +246,9 @@ fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 	@cd build/fuzz && for target in $(notdir $(FUZZ:.c=)); do \
 		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
 	done
+
+commands: ## shim/cache/commands.def anew, from what the installed redis-server says
+	@scripts/commands
 
 # Lint. Samples hold faults on purpose, so checks that look for faults leave them alone; compilers do not.
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
@@ -313,5 +321,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
 
-.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers commands lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

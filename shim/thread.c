@@ -14,6 +14,7 @@
 #include "config.h"
 #include "heap/counts.h"
 #include "heap/gauge.h"
+#include "heap/heap.h"
 #include "init.h"
 #include "stack/cache.h"
 #include "sys.h"
@@ -73,7 +74,7 @@ static void attach(struct lk_thread *t)
     memset(&t->clock, 0, sizeof t->clock);
     memset(&t->gauge, 0, sizeof t->gauge);
     if (t->stacks)
-        lk_stack_cache_clear(t->stacks, lk_config.sample_bytes <= 1);
+        lk_stack_cache_clear(t->stacks, lk_heap_every);
     lk_lane_take(t, !t->late);
     t->depth++;
     if (exit_key_made && !t->late)

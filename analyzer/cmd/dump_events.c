@@ -48,15 +48,15 @@ static void set_text(const struct dump *dump, json_t *item, const char *key,
 
 static json_t *ttl_value(int64_t ttl_ms)
 {
-    if (ttl_ms == LK_TTL_UNKNOWN)
+    if (ttl_ms < LK_TTL_NONE)
         return json_null();
     return ttl_ms == LK_TTL_NONE ? json_string("none") : json_real((double)ttl_ms / 1000);
 }
 
 static void set_command(const struct dump *dump, json_t *item, const struct lk_record *record)
 {
-    static const char *const flags[] = {"read", "write", "delete", "expire",
-                                        "cut",  "flush", "binary", "conditional"};
+    static const char *const flags[] = {"read",  "write",  "delete",      "expire", "cut",
+                                        "flush", "binary", "conditional", "shrink"};
     const struct lk_record_command *command = (const void *)record;
     const struct lk_verb *verb =
         &g_array_index(dump->capture->verbs, struct lk_verb, command->verb);
@@ -88,9 +88,11 @@ static void set_command(const struct dump *dump, json_t *item, const struct lk_r
 
 static void set_reply(const struct dump *dump, json_t *item, const struct lk_record *record)
 {
+    static const char *const flags[] = {"refused", "empty"};
     const struct lk_record_reply *reply = (const void *)record;
     (void)dump;
     set(item, "outcome", json_string(dump_outcome_name(reply->outcome)));
+    set(item, "flags", dump_flags(reply->flags, flags, G_N_ELEMENTS(flags)));
     set(item, "connection", integer(reply->connection));
     set(item, "sequence", integer(reply->sequence));
     if (reply->key_index != LK_NO_KEY)

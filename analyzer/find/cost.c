@@ -40,6 +40,14 @@ static void take(struct waste *waste, struct holding *holding, const struct cach
         holding->expires_ns = access->time_ns + access->ttl_ms * 1000000;
 }
 
+static void let_go_flushed(const struct cache_model *model, struct waste *waste,
+                           struct holding *holdings, const struct cache_access *access)
+{
+    for (guint i = 0; i < model->keys->len; i++)
+        if (access_flushes(access, model_key(model, i)))
+            let_go(waste, &holdings[i], access->time_ns);
+}
+
 /* A value that is still held at the end counts as never read, too: nobody has read it in all that
  * time. */
 static struct waste unread_values(const struct cache_model *model)
@@ -50,8 +58,11 @@ static struct waste unread_values(const struct cache_model *model)
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
 
-        if (access->key == CACHE_NONE)
+        if (access->key == CACHE_NONE) {
+            if (access->flags & ACCESS_FLUSH)
+                let_go_flushed(model, &waste, holdings, access);
             continue;
+        }
         if (access->flags & ACCESS_HIT)
             holdings[access->key].read = true;
         if (access->flags & ACCESS_WRITE)

@@ -19,7 +19,6 @@ struct cured {
     const uint32_t *identities;
     uint32_t template_index;
     struct entry *entries;
-    size_t entry_count;
     uint8_t *needed;      /* of each access: a write that still has to be made */
     GArray *outcomes;     /* uint8_t of each read: hit or not */
     int64_t recompute_ns; /* a typical one */
@@ -88,10 +87,12 @@ static void step_write(struct cured *cured, struct entry *entry, const struct ca
         write_entry(entry, access->time_ns, ttl_of(access, entry));
 }
 
-static void flush(struct cured *cured)
+static void flush(struct cured *cured, const struct cache_access *access)
 {
-    for (size_t i = 0; i < cured->entry_count; i++)
-        cured->entries[i].alive = false;
+    for (guint i = 0; i < cured->model->keys->len; i++)
+        if (access_flushes(access, model_key(cured->model, i)) &&
+            model_key(cured->model, i)->template_index == cured->template_index)
+            cured->entries[cured->identities[i]].alive = false;
 }
 
 static void step(struct cured *cured, uint32_t index)
@@ -101,7 +102,7 @@ static void step(struct cured *cured, uint32_t index)
 
     if (access->key == CACHE_NONE) {
         if (access->flags & ACCESS_FLUSH)
-            flush(cured);
+            flush(cured, access);
         return;
     }
     if (model_key(cured->model, access->key)->template_index != cured->template_index)
@@ -202,7 +203,6 @@ struct prediction *predict_cured(struct cache_model *model, const uint32_t *iden
     double median = template->report->recompute_p50, scale = 1, keys = 0;
 
     cured.entries = g_new0(struct entry, identity_count + 1);
-    cured.entry_count = identity_count;
     cured.needed = g_new0(uint8_t, model->accesses->len + 1);
     cured.outcomes = g_array_new(FALSE, FALSE, sizeof(uint8_t));
     cured.recompute_ns = isnan(median) ? 0 : (int64_t)(median * 1e9);

@@ -92,7 +92,7 @@ static void note_ttl(struct details *details, struct key_detail *key,
 {
     double seconds = (double)access->ttl_ms / 1000;
 
-    if (access->flags & ACCESS_WRITE && access->ttl_ms != LK_TTL_UNKNOWN) {
+    if (access->flags & ACCESS_WRITE && access->ttl_ms >= LK_TTL_NONE) {
         details->lasting += access->ttl_ms == LK_TTL_NONE;
         key->lasts = access->ttl_ms == LK_TTL_NONE;
     } else if (access->flags & ACCESS_EXPIRE && access->ttl_ms >= 0 && key->lasts) {

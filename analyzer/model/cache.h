@@ -77,6 +77,7 @@ enum access_flag {                        /* of one access; LK_COMMAND_* are the
                    ACCESS_FLUSH =
                        1u << 5, /* `key` is CACHE_NONE: every key of its server and database */
                    ACCESS_ALL_DATABASES = 1u << 6,
+                   ACCESS_SHRINK = 1u << 7, /* took elements away, perhaps the last one */
 };
 
 struct cache_access {                 /* one key of one command */
@@ -90,8 +91,8 @@ struct cache_access {                 /* one key of one command */
     uint32_t partner; /* a miss: the write it led to; a write: its (latest) miss; CACHE_NONE */
     uint32_t server, database;
     uint16_t key_index;
-    uint8_t flags; /* enum access_flag */
-    uint8_t cause; /* enum cache_cause */
+    uint16_t flags; /* enum access_flag */
+    uint8_t cause;  /* enum cache_cause */
 };
 
 struct cache_template {
@@ -113,7 +114,8 @@ struct cache_model {
     GArray *keys;       /* struct cache_key */
     GArray *inputs;     /* struct cache_input */
     GArray *templates;  /* struct cache_template; [0] is what the shim had no room to tell apart */
-    GPtrArray *servers; /* of char *: peers */
+    GPtrArray *servers; /* of char *: peers. A server beyond them is one of which the peer is not
+                           known */
     GArray *template_maps; /* of uint32_t *: for each capture, its template id -> index in
                               `templates` */
     int64_t end_ns;        /* when the last capture ended */
@@ -127,6 +129,7 @@ struct key_life {
     int64_t expires_ns; /* INT64_MAX never */
     bool written;       /* ever, or known by a hit */
     bool deleted;       /* since */
+    bool shrunk;        /* elements were taken away since: with the last one it goes */
     bool gone;          /* seen missing since */
     bool ttl_known;
 };
@@ -180,6 +183,13 @@ static inline struct cache_template *model_template(const struct cache_model *mo
 static inline struct cache_input *model_input(const struct cache_model *model, uint32_t index)
 {
     return &g_array_index(model->inputs, struct cache_input, index);
+}
+
+/* Whether a flush takes the key along. */
+static inline bool access_flushes(const struct cache_access *access, const struct cache_key *key)
+{
+    return key->server == access->server &&
+           (access->flags & ACCESS_ALL_DATABASES || key->database == access->database);
 }
 
 static inline bool access_is_miss(const struct cache_access *access)

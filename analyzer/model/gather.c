@@ -65,7 +65,7 @@ static uint32_t server_named(struct cache_model *model, const char *name, size_t
     return model->servers->len - 1;
 }
 
-static void gather_connect(struct gathering *gathering, const struct event *event)
+static void add_connection(struct gathering *gathering, const struct event *event)
 {
     const struct lk_record_connect *record = (const struct lk_record_connect *)event->record;
     uint64_t key = hash_mix(gathering->index + 1, record->connection);
@@ -76,13 +76,33 @@ static void gather_connect(struct gathering *gathering, const struct event *even
         *map_put(&gathering->connections, key, NULL) = server_named(gathering->model, peer, bytes);
 }
 
-/* A connection whose beginning was overwritten is taken to lead to the first server. */
+/* The captures' connections, before anything is asked of them. */
+static void gather_connections(struct gathering *gathering)
+{
+    GPtrArray *captures = gathering->model->captures;
+
+    for (gathering->index = 0; gathering->index < captures->len; gathering->index++) {
+        const GArray *events =
+            ((const struct capture *)g_ptr_array_index(captures, gathering->index))->events;
+
+        for (guint i = 0; i < events->len; i++) {
+            const struct event *event = &g_array_index(events, struct event, i);
+
+            if (event->record->type == LK_RECORD_CONNECT)
+                add_connection(gathering, event);
+        }
+    }
+}
+
+/* A connection whose beginning was overwritten leads to the one server that there is, as far as is
+ * known; where there are several, to one that is none of them. */
 static uint32_t server_of(const struct gathering *gathering, uint32_t connection)
 {
     const uint32_t *server =
         map_find(&gathering->connections, hash_mix(gathering->index + 1, connection));
+    guint known = gathering->model->servers->len;
 
-    return server ? *server : 0;
+    return server ? *server : known <= 1 ? 0 : known + gathering->index;
 }
 
 static uint32_t template_of(const struct gathering *gathering, uint32_t id)
@@ -180,12 +200,13 @@ static void keep_order(struct gathering *gathering, struct cache_access *access)
     *last = accesses->len;
 }
 
-static uint8_t access_flags(uint16_t flags)
+static uint16_t access_flags(uint16_t flags)
 {
-    return (uint8_t)((flags & LK_COMMAND_WRITE ? ACCESS_WRITE : 0) |
-                     (flags & LK_COMMAND_DELETE ? ACCESS_DELETE : 0) |
-                     (flags & LK_COMMAND_EXPIRE ? ACCESS_EXPIRE : 0) |
-                     (flags & LK_COMMAND_FLUSH ? ACCESS_FLUSH : 0));
+    return (uint16_t)((flags & LK_COMMAND_WRITE ? ACCESS_WRITE : 0) |
+                      (flags & LK_COMMAND_DELETE ? ACCESS_DELETE : 0) |
+                      (flags & LK_COMMAND_EXPIRE ? ACCESS_EXPIRE : 0) |
+                      (flags & LK_COMMAND_SHRINK ? ACCESS_SHRINK : 0) |
+                      (flags & LK_COMMAND_FLUSH ? ACCESS_FLUSH : 0));
 }
 
 static void gather_command(struct gathering *gathering, const struct event *event)
@@ -233,6 +254,22 @@ static void gather_command(struct gathering *gathering, const struct event *even
     g_array_append_val(gathering->model->accesses, access);
 }
 
+#define EITHER (ACCESS_WRITE | ACCESS_DELETE) /* of what stores a result */
+
+/* What the command was to do to the key and the answer says it did not. */
+static void drop_undone(struct cache_access *access, const struct lk_record_reply *record)
+{
+    uint16_t undone = 0;
+
+    if ((access->flags & EITHER) == EITHER)
+        undone = record->flags & LK_REPLIED_EMPTY ? ACCESS_WRITE : ACCESS_DELETE;
+    if (record->flags & LK_REPLIED_REFUSED)
+        undone = EITHER | ACCESS_EXPIRE | ACCESS_SHRINK;
+    if (record->outcome == LK_OUTCOME_OTHER)
+        undone |= ACCESS_WRITE;
+    access->flags &= (uint16_t)~undone;
+}
+
 static void gather_reply(struct gathering *gathering, const struct event *event)
 {
     const struct lk_record_reply *record = (const struct lk_record_reply *)event->record;
@@ -246,14 +283,13 @@ static void gather_reply(struct gathering *gathering, const struct event *event)
     access = model_access(gathering->model, *index);
     map_remove(&gathering->pending, place);
     access->reply_ns = gathering->offset_ns + (int64_t)event->time_ns;
+    drop_undone(access, record);
     if (record->outcome == LK_OUTCOME_ERROR)
         access->flags = 0;
     else if (record->outcome == LK_OUTCOME_HIT)
         access->flags |= ACCESS_READ | ACCESS_HIT;
     else if (record->outcome == LK_OUTCOME_MISS)
         access->flags |= ACCESS_READ;
-    else if (record->outcome == LK_OUTCOME_OTHER)
-        access->flags &= (uint8_t)~ACCESS_WRITE; /* refused: NX, XX */
     if (access->flags & ACCESS_HIT && !(access->flags & ACCESS_WRITE)) {
         access->value_hash = record->value_hash;
         access->value_bytes = record->value_bytes;
@@ -288,9 +324,6 @@ static void gather_capture(struct gathering *gathering)
             break;
         case LK_RECORD_INPUT:
             gather_input(gathering, event);
-            break;
-        case LK_RECORD_CONNECT:
-            gather_connect(gathering, event);
             break;
         default:
             break;
@@ -327,12 +360,14 @@ static void sort_accesses(GArray *accesses)
 static void count_key_use(struct cache_model *model)
 {
     for (guint i = 0; i < model->accesses->len; i++) {
-        const struct cache_access *access = model_access(model, i);
+        struct cache_access *access = model_access(model, i);
         struct cache_key *key;
         struct cache_template *template;
 
         if (access->key == CACHE_NONE)
             continue;
+        if ((access->flags & EITHER) == EITHER) /* no answer was seen */
+            access->flags &= (uint16_t)~ACCESS_DELETE;
         key = model_key(model, access->key);
         template = model_template(model, key->template_index);
         if (access->flags & (ACCESS_READ | ACCESS_WRITE) && key->reads + key->writes == 0)
@@ -355,6 +390,7 @@ void gather_accesses(struct cache_model *model)
     int64_t *starts = start_offsets(model->captures);
 
     model->complete = true;
+    gather_connections(&gathering);
     for (guint i = 0; i < model->captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(model->captures, i);
 

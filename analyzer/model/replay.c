@@ -35,18 +35,39 @@ static int64_t expiry_of(const struct cache_access *access)
                : INT64_MAX;
 }
 
-static void apply_write(struct key_state *state, const struct cache_access *access)
+/* The key before this one in the same command: what it had goes along to this one. NULL: not known.
+ */
+static const struct key_life *source_of(const struct replay *replay, uint32_t index)
 {
+    const struct cache_access *access = model_access(replay->model, index), *before;
+
+    if (!index || access->ttl_ms != LK_TTL_SOURCE)
+        return NULL;
+    before = model_access(replay->model, index - 1);
+    return before->capture == access->capture && before->connection == access->connection &&
+                   before->sequence == access->sequence && before->key != CACHE_NONE
+               ? &replay->states[before->key].life
+               : NULL;
+}
+
+static void apply_write(struct replay *replay, struct key_state *state, uint32_t index)
+{
+    const struct cache_access *access = model_access(replay->model, index);
+    const struct key_life *source = source_of(replay, index);
     bool keeps = access->ttl_ms == LK_TTL_UNKNOWN && state->life.written && !state->life.deleted;
 
     state->before = state->life;
     state->settled_ns = access->reply_ns;
     state->write_connection = access->connection;
-    if (!keeps)
+    if (source && source->written) {
+        state->life.expires_ns = source->expires_ns;
+        state->life.ttl_known = source->ttl_known;
+    } else if (!keeps) {
         state->life.expires_ns = expiry_of(access);
-    state->life.ttl_known = access->ttl_ms != LK_TTL_UNKNOWN || keeps;
+        state->life.ttl_known = access->ttl_ms >= LK_TTL_NONE;
+    }
     state->life.written = true;
-    state->life.deleted = state->life.gone = false;
+    state->life.deleted = state->life.gone = state->life.shrunk = false;
 }
 
 static void apply_expire(struct key_state *state, const struct cache_access *access)
@@ -65,7 +86,7 @@ static void apply_hit(struct key_state *state, const struct cache_access *access
         state->life.ttl_known = false;
     }
     state->life.written = true;
-    state->life.deleted = state->life.gone = false;
+    state->life.deleted = state->life.gone = state->life.shrunk = false;
 }
 
 static enum cache_cause end_of_life(const struct replay *replay, const struct key_life *life,
@@ -78,6 +99,8 @@ static enum cache_cause end_of_life(const struct replay *replay, const struct ke
     if (life->expires_ns <= access->time_ns ||
         life->expires_ns <= MIN(access->reply_ns, access->time_ns + EXPIRY_SLACK_NS))
         return CAUSE_EXPIRED;
+    if (life->shrunk)
+        return CAUSE_DELETED;
     if (life->ttl_known)
         return CAUSE_EVICTED;
     /* Written before the capture began: its TTL is what this template's writes usually have. */
@@ -119,13 +142,9 @@ static enum cache_cause apply_miss(struct replay *replay, struct key_state *stat
 
 static void apply_flush(struct replay *replay, const struct cache_access *access)
 {
-    for (guint i = 0; i < replay->model->keys->len; i++) {
-        const struct cache_key *key = model_key(replay->model, i);
-
-        if (key->server == access->server &&
-            (access->flags & ACCESS_ALL_DATABASES || key->database == access->database))
+    for (guint i = 0; i < replay->model->keys->len; i++)
+        if (access_flushes(access, model_key(replay->model, i)))
             replay->states[i].life.deleted = replay->states[i].life.written;
-    }
 }
 
 enum cache_cause replay_step(struct replay *replay, uint32_t index)
@@ -145,10 +164,12 @@ enum cache_cause replay_step(struct replay *replay, uint32_t index)
     else if (access->flags & ACCESS_READ)
         cause = apply_miss(replay, state, access);
     if (access->flags & ACCESS_WRITE)
-        apply_write(state, access);
+        apply_write(replay, state, index);
     if (access->flags & ACCESS_EXPIRE)
         apply_expire(state, access);
     if (access->flags & ACCESS_DELETE)
         state->life.deleted = state->life.written;
+    if (access->flags & ACCESS_SHRINK && !access_is_miss(access))
+        state->life.shrunk = true;
     return cause;
 }

@@ -60,6 +60,7 @@ static void write_record(const struct lk_settling *answer, const struct lk_pendi
     record->value_hash = settled->value_hash;
     record->value_bytes = settled->value_bytes;
     record->key_index = key->key_index;
+    record->flags = settled->flags;
     memset(record->reserved, 0, sizeof record->reserved);
     lk_record_end();
 }
@@ -83,7 +84,7 @@ static void settle_key(struct lk_settling *answer, const struct lk_pending *key,
                        const struct lk_seen *seen)
 {
     static const struct lk_seen nothing;
-    struct lk_settled settled = {.outcome = answer->forced};
+    struct lk_settled settled = {.outcome = answer->forced, .flags = answer->forced_flags};
     if (!answer->traffic->recording || key->traits & LK_PENDING_SILENT)
         return;
     if (answer->forced == LK_OUTCOME_NONE)
@@ -108,9 +109,11 @@ static void settle_command(struct lk_settling *answer, struct lk_queue *queue,
 static void settle_all(struct lk_settling *answer, struct lk_queue *queue, enum lk_outcome outcome)
 {
     answer->forced = outcome;
+    answer->forced_flags = LK_REPLIED_REFUSED;
     while (lk_queue_first(queue))
         settle_command(answer, queue, NULL);
     answer->forced = LK_OUTCOME_NONE;
+    answer->forced_flags = 0;
 }
 
 /* +QUEUED: the first command's keys wait for EXEC. */
@@ -134,8 +137,9 @@ enum mode { /* what the value that comes is to us */
             MODE_IGNORED,
             MODE_ANSWER,      /* of the first command that awaits one */
             MODE_TRANSACTION, /* its elements are the answers of the commands that EXEC ran */
-            MODE_PUSH,        /* RESP3, out of turn, or what answers SUBSCRIBE */
-            MODE_STREAM,      /* a message */
+            MODE_UNDECIDED,  /* a push, or what looks like one: its first element says what it is */
+            MODE_SUBSCRIBED, /* confirms a SUBSCRIBE, as often as that named channels, */
+            MODE_UNSUBSCRIBED,
 };
 
 static bool is_text(const struct lk_value *value, const char *upper)
@@ -168,9 +172,8 @@ static void settle_element(struct lk_settling *answer, struct lk_queue *queue)
 static void finish_seen(struct lk_settling *answer, struct lk_queue *queue)
 {
     struct lk_answering *now = &answer->connection->answering;
-    const struct lk_pending *key = lk_queue_first(queue);
     settle_element(answer, queue);
-    key = lk_queue_first(queue);
+    const struct lk_pending *key = lk_queue_first(queue);
     if (key && key->sequence == now->sequence)
         settle_command(answer, queue, &now->seen);
 }
@@ -182,21 +185,6 @@ static void begin_command(struct lk_settling *answer, struct lk_queue *queue,
     const struct lk_pending *key = lk_queue_first(queue);
     now->sequence = key ? key->sequence : UINT64_MAX;
     begin_seen(now, queue, value);
-}
-
-/* The first words of a message or push: what it is, and how many subscriptions are left. */
-static void watch_words(struct lk_answering *now, const struct lk_value *value)
-{
-    static const char *const ends[] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
-    if (now->seen.count == 0) {
-        now->subscribes = value->text && value->bytes >= 9 &&
-                          memcmp(value->text + value->bytes - 9, "subscribe", 9) == 0;
-        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-            now->unsubscribes |= is_text(value, ends[i]);
-    }
-    if (now->seen.count == 2)
-        now->none_left = value->type == LK_REPLY_INTEGER && value->integer == 0;
-    now->seen.count++;
 }
 
 /* What the answered command does to the connection, by the answer's first value. */
@@ -214,11 +202,11 @@ static void play_role(struct lk_settling *answer, uint8_t role, const struct lk_
     case LK_ROLE_DISCARD:
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
-    case LK_ROLE_SUBSCRIBE:
     case LK_ROLE_MONITOR:
-        connection->streaming = !failed && type != LK_REPLY_PUSH;
+        connection->streaming = failed ? connection->streaming : LK_STREAMING_NOW;
         break;
     case LK_ROLE_RESET:
+        connection->streaming = 0;
         connection->database = 0;
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
@@ -239,77 +227,128 @@ static void settle_head(struct lk_settling *answer)
     if (head && head->sequence == connection->answering.sequence)
         play_role(answer, role_of(head), head, connection->answering.seen.whole.type);
     finish_seen(answer, &connection->pending);
-    if (connection->streaming) { /* no answers but messages from now on */
-        settle_all(answer, &connection->pending, LK_OUTCOME_OTHER);
-        connection->unnoted = 0;
-    }
 }
 
-static enum mode mode_of(struct lk_settling *answer, const struct lk_value *value)
+/* ---- What comes unasked ---- */
+
+static bool ends_in(const struct lk_value *value, const char *end)
+{
+    size_t bytes = strlen(end);
+    return value->text && value->bytes >= bytes &&
+           memcmp(value->text + value->bytes - bytes, end, bytes) == 0;
+}
+
+/* +1339518083.107412 [0 127.0.0.1:60866] "keys" "*" */
+static bool is_monitored(const struct lk_value *line)
+{
+    size_t i = 0;
+    while (line->text && i < line->bytes &&
+           ((line->text[i] >= '0' && line->text[i] <= '9') || line->text[i] == '.'))
+        i++;
+    return i && i + 1 < line->bytes && line->text[i] == ' ' && line->text[i + 1] == '[';
+}
+
+static bool awaits_subscription(const struct lk_connection *connection)
+{
+    uint8_t role = role_of(lk_queue_first(&connection->pending));
+    return role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE;
+}
+
+/* In RESP2 messages are arrays like others: by their form, where the connection has subscribed to
+ * anything. Whatever else comes on such a connection answers a command. */
+static bool may_be_unasked(const struct lk_connection *connection, const struct lk_value *value)
+{
+    return value->type == LK_REPLY_PUSH ||
+           (value->type == LK_REPLY_ARRAY && value->elements >= 3 &&
+            (connection->streaming || awaits_subscription(connection)));
+}
+
+/* ---- Whole answers ---- */
+
+/* The command that the value answers. */
+static void begin_asked(struct lk_settling *answer, const struct lk_value *value)
 {
     struct lk_connection *connection = answer->connection;
+    struct lk_answering *now = &connection->answering;
     const struct lk_pending *head = lk_queue_first(&connection->pending);
-    if (value->type == LK_REPLY_ATTRIBUTE)
-        return MODE_IGNORED;
-    if (value->type == LK_REPLY_PUSH)
-        return MODE_PUSH;
-    if (connection->streaming)
-        return MODE_STREAM;
+    now->mode = MODE_IGNORED;
     if (!head) {
         connection->unnoted -= connection->unnoted > 0;
-        return MODE_IGNORED;
-    }
-    if (value->type == LK_REPLY_STATUS && is_text(value, "QUEUED")) {
+    } else if (value->type == LK_REPLY_STATUS && is_text(value, "QUEUED")) {
         put_aside(connection);
-        return MODE_IGNORED;
+    } else if (role_of(head) == LK_ROLE_EXEC && lk_is_aggregate(value->type)) {
+        now->mode = MODE_TRANSACTION;
+    } else {
+        now->mode = MODE_ANSWER;
+        begin_command(answer, &connection->pending, value);
     }
-    return role_of(head) == LK_ROLE_EXEC && lk_is_aggregate(value->type) ? MODE_TRANSACTION
-                                                                         : MODE_ANSWER;
 }
 
-static void begin_answer(struct lk_settling *answer, const struct lk_value *value)
+static bool begin_answer(struct lk_settling *answer, const struct lk_value *value)
 {
     struct lk_connection *connection = answer->connection;
     struct lk_answering *now = &connection->answering;
     answer->any = false;
     answer->outcome = LK_OUTCOME_OTHER;
     answer->template_id = 0;
-    *now = (struct lk_answering){.mode = (uint8_t)mode_of(answer, value), .sequence = UINT64_MAX};
-    if (now->mode == MODE_STREAM && is_text(value, "RESET"))
-        connection->streaming = connection->database = 0;
-    if (now->mode == MODE_ANSWER || now->mode == MODE_PUSH)
-        begin_command(answer, &connection->pending, value);
+    *now = (struct lk_answering){.mode = MODE_IGNORED, .sequence = UINT64_MAX};
+    if (value->type == LK_REPLY_ATTRIBUTE ||
+        (value->type == LK_REPLY_STATUS && connection->streaming && is_monitored(value)))
+        return false;
+    if (may_be_unasked(connection, value)) {
+        now->mode = MODE_UNDECIDED;
+        now->top = *value;
+        return true;
+    }
+    begin_asked(answer, value);
+    return now->mode == MODE_TRANSACTION || (now->mode == MODE_ANSWER && now->seen.wanted);
 }
 
-bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk_value *value)
+/* By the first element. */
+static void decide(struct lk_settling *answer, const struct lk_value *kind)
 {
     struct lk_connection *connection = answer->connection;
     struct lk_answering *now = &connection->answering;
-    if (depth == 0) {
-        begin_answer(answer, value);
-        return now->mode >= MODE_TRANSACTION || (now->mode == MODE_ANSWER && now->seen.wanted);
-    }
-    switch ((enum mode)now->mode) {
-    case MODE_PUSH:
-    case MODE_STREAM:
-        if (depth == 1)
-            watch_words(now, value);
-        return false;
-    case MODE_TRANSACTION:
+    const struct lk_value top = now->top;
+    if (top.elements == 3 && ends_in(kind, "unsubscribe"))
+        now->mode = MODE_UNSUBSCRIBED;
+    else if (top.elements == 3 && ends_in(kind, "subscribe"))
+        now->mode = MODE_SUBSCRIBED;
+    else if (top.type == LK_REPLY_PUSH ||
+             (connection->streaming & LK_STREAMING_NOW && ends_in(kind, "message")))
+        now->mode = MODE_IGNORED;
+    else
+        begin_asked(answer, &top);
+}
+
+/* Pushed messages are known as such; then nothing that has the form of one must be taken for it. */
+static void confirm(struct lk_settling *answer)
+{
+    struct lk_connection *connection = answer->connection;
+    const struct lk_answering *now = &connection->answering;
+    if (now->mode == MODE_SUBSCRIBED && now->top.type != LK_REPLY_PUSH)
+        connection->streaming = LK_STREAMING_NOW | LK_STREAMING_ONCE;
+    else if (now->mode == MODE_UNSUBSCRIBED && now->none_left)
+        connection->streaming &= LK_STREAMING_ONCE;
+    if (awaits_subscription(connection))
+        settle_command(answer, &connection->pending, NULL);
+}
+
+/* Of an answer that is asked for, an element of it or what lies in one. */
+static bool tell_element(struct lk_settling *answer, uint32_t depth, const struct lk_value *value)
+{
+    struct lk_connection *connection = answer->connection;
+    struct lk_answering *now = &connection->answering;
+    struct lk_queue *queue = &connection->pending;
+    if (now->mode == MODE_TRANSACTION) {
+        queue = &connection->queued;
         if (depth == 1) {
-            finish_seen(answer, &connection->queued);
-            begin_command(answer, &connection->queued, value);
+            finish_seen(answer, queue);
+            begin_command(answer, queue, value);
             return now->seen.wanted;
         }
         depth--;
-        break;
-    case MODE_ANSWER:
-        break;
-    default:
-        return false;
     }
-    struct lk_queue *queue =
-        now->mode == MODE_TRANSACTION ? &connection->queued : &connection->pending;
     if (depth == 1) {
         settle_element(answer, queue);
         lk_seen_element(&now->seen, value);
@@ -317,6 +356,26 @@ bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk
         lk_seen_within(&now->seen, value);
     }
     return depth < 2 && now->seen.wanted;
+}
+
+bool lk_answer_value(struct lk_settling *answer, uint32_t depth, const struct lk_value *value)
+{
+    struct lk_answering *now = &answer->connection->answering;
+    if (depth == 0)
+        return begin_answer(answer, value);
+    if (now->mode == MODE_UNDECIDED && depth == 1)
+        decide(answer, value);
+    switch ((enum mode)now->mode) {
+    case MODE_ANSWER:
+    case MODE_TRANSACTION:
+        return tell_element(answer, depth, value);
+    case MODE_SUBSCRIBED:
+    case MODE_UNSUBSCRIBED: /* [kind, channel, how many are left] */
+        now->none_left = value->type == LK_REPLY_INTEGER && value->integer == 0;
+        return false;
+    default:
+        return false;
+    }
 }
 
 /* The thread's allocations since the command was issued, and until its next one, belong to this
@@ -333,7 +392,6 @@ void lk_answer_end(struct lk_settling *answer)
     static const struct lk_value array = {.type = LK_REPLY_ARRAY};
     struct lk_connection *connection = answer->connection;
     struct lk_answering *now = &connection->answering;
-    uint8_t role = role_of(lk_queue_first(&connection->pending));
     switch ((enum mode)now->mode) {
     case MODE_ANSWER:
         settle_head(answer);
@@ -343,13 +401,9 @@ void lk_answer_end(struct lk_settling *answer)
         begin_command(answer, &connection->pending, &array);
         settle_head(answer);
         break;
-    case MODE_PUSH: /* in RESP3 (UN)SUBSCRIBE is answered by one; any other answers nothing */
-        if (now->subscribes && (role == LK_ROLE_SUBSCRIBE || role == LK_ROLE_UNSUBSCRIBE))
-            settle_head(answer);
-        break;
-    case MODE_STREAM: /* an ordinary connection again when its last subscription is gone */
-        if (now->unsubscribes && now->none_left)
-            connection->streaming = 0;
+    case MODE_SUBSCRIBED:
+    case MODE_UNSUBSCRIBED:
+        confirm(answer);
         break;
     default:
         break;
@@ -393,6 +447,19 @@ void lk_traffic_broken(const struct lk_traffic *traffic)
     answer.connection->streaming = 0;
     tag_thread(&answer);
     lk_answer_close(&answer);
+}
+
+void lk_traffic_failing(const struct lk_traffic *traffic)
+{
+    struct lk_connection *connection = lk_connection_hold(traffic->context);
+    if (!connection)
+        return;
+    const struct lk_pending *first = lk_queue_first(&connection->pending);
+    uint32_t template_id = first ? first->template_id : 0;
+    uint64_t command = first ? lk_tag_command(connection->id, first->sequence) : 0;
+    lk_connection_let_go(connection);
+    if (first && traffic->recording)
+        lk_tag_settled(LK_TAG(LK_OUTCOME_ERROR, template_id), command);
 }
 
 void lk_traffic_connected(const struct lk_traffic *traffic)

@@ -66,7 +66,7 @@ static struct lk_connection *add(uint64_t context)
 static void renew(struct lk_connection *connection)
 {
     connection->id = __atomic_add_fetch(&table->last_id, 1, __ATOMIC_RELAXED);
-    connection->next_sequence = 0;
+    connection->next_sequence = connection->announce_next = 0;
     connection->database = 0;
     connection->unnoted = 0;
     connection->announced = connection->streaming = 0;
@@ -135,11 +135,12 @@ static void write_connect(struct lk_connection *connection, const struct lk_traf
     memcpy(record + 1, peer, (bytes + 7) & ~(size_t)7);
     lk_record_end();
     connection->announced = 1;
+    connection->announce_next = connection->next_sequence + LK_ANNOUNCE_EVERY;
 }
 
 void lk_connection_announce(struct lk_connection *connection, const struct lk_traffic *traffic,
                             uint64_t time_ns)
 {
-    if (!connection->announced)
+    if (connection->next_sequence >= connection->announce_next)
         write_connect(connection, traffic, time_ns);
 }

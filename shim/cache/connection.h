@@ -14,23 +14,31 @@
 #include "cache/traffic.h"
 
 #define LK_CONNECTIONS_MAX 4096u
+#define LK_ANNOUNCE_EVERY  1024u
 
 struct lk_answering {  /* an answer of which not all may have come yet: answer.c */
     uint64_t sequence; /* of the command that it answers */
     struct lk_seen seen;
+    struct lk_value top; /* of what may be a message: itself */
     uint8_t mode;
-    bool subscribes, unsubscribes, none_left; /* by a message's words */
+    bool none_left; /* no subscription is */
+};
+
+enum lk_streaming {
+    LK_STREAMING_NOW = 1u << 0,  /* subscribed, as RESP2 has it, or MONITOR */
+    LK_STREAMING_ONCE = 1u << 1, /* was subscribed before: confirmations may still come */
 };
 
 struct lk_connection {
     uint64_t context;       /* its address; 0: never used, 1: given up */
     uint64_t next_sequence; /* of commands */
+    uint64_t announce_next; /* from this sequence on its CONNECT is due (again) */
     uint32_t lock;
     uint32_t id;             /* from 1, in order of first sight */
     uint32_t database;       /* as selected by the commands issued */
     uint32_t unnoted;        /* commands after the pending ones for which there was no room */
     uint8_t announced;       /* its CONNECT is written */
-    uint8_t streaming;       /* SUBSCRIBE, MONITOR: what comes answers no command */
+    uint8_t streaming;       /* enum lk_streaming: not all that comes answers a command */
     uint8_t muted;           /* CLIENT REPLY OFF: no answers come */
     uint8_t mute_next;       /* CLIENT REPLY SKIP */
     struct lk_queue pending; /* issued, in order */
@@ -51,7 +59,8 @@ void lk_connection_let_go(struct lk_connection *connection);
 /* The context is about to be freed. Its id, 0: it was not known or never announced. */
 uint32_t lk_connection_end(const void *context);
 
-/* Writes its CONNECT record, if that is not done yet. */
+/* Writes its CONNECT record when it is due: at first, and every LK_ANNOUNCE_EVERY commands, for the
+ * ring forgets. */
 void lk_connection_announce(struct lk_connection *connection, const struct lk_traffic *traffic,
                             uint64_t time_ns);
 

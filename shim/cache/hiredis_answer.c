@@ -3,6 +3,7 @@
 
 #include "cache/replies.h"
 #include "capture/capture.h"
+#include "wire/wire.h"
 
 #define ELEMENTS_MAX (1u << 16) /* of one aggregate: those after it are not looked at */
 
@@ -68,7 +69,13 @@ void lk_hiredis_closing(const struct lk_traffic *traffic)
     lk_traffic_closing(traffic);
 }
 
+/* By the system's word first: a server has many names, and other clients of the process may use
+ * another one. */
 size_t lk_hiredis_peer(const struct lk_traffic *traffic, char *out, size_t room)
 {
+    int fd = lk_field_int(traffic->context, traffic->library->layout->fd);
+    size_t bytes = fd >= 0 ? lk_wire_peer(fd, out, room) : 0;
+    if (bytes)
+        return bytes;
     return lk_context_peer(traffic->library->layout, traffic->context, out, room);
 }

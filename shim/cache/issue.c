@@ -77,7 +77,8 @@ static void write_record(const struct issue *issue, const struct lk_pending *ite
     record->flags = item->flags;
     record->key_index = item->key_index;
     record->key_count = (uint16_t)issue->keys;
-    record->database = issue->connection->database;
+    record->database =
+        key->database == LK_DATABASE_CURRENT ? issue->connection->database : key->database;
     record->template_id = item->template_id;
     record->key_hash = item->key_hash;
     record->value_hash = key->value_hash;
@@ -148,7 +149,8 @@ static void issue_key(struct issue *issue, const struct lk_command_key *key, uin
  * connection. */
 static void issue_keyless(struct issue *issue)
 {
-    static const struct lk_command_key none = {.ttl_ms = LK_TTL_UNKNOWN};
+    static const struct lk_command_key none = {.ttl_ms = LK_TTL_UNKNOWN,
+                                               .database = LK_DATABASE_CURRENT};
     const struct lk_command_info *info = issue->command->info;
     struct lk_pending item = {
         .sequence = issue->sequence,
@@ -183,7 +185,7 @@ static bool is_answered(struct lk_connection *connection, const struct lk_comman
         connection->mute_next = lk_slice_is(word, "SKIP");
         return !connection->muted && !connection->mute_next;
     }
-    return !skipped && !connection->muted && !connection->streaming;
+    return !skipped && !connection->muted;
 }
 
 static void issue_command(struct issue *issue)

@@ -229,6 +229,8 @@ static void try_decimal(const struct scan *scan, uint32_t from, uint32_t end)
     part.bytes++;
     part.text--;
     offer(scan, &part);
+    reverse(&part, width);
+    offer(scan, &part);
 }
 
 static void try_base64(const struct scan *scan, uint32_t from, uint32_t end)

@@ -1,10 +1,26 @@
 /* Hit, miss, write, error: by the answer. */
 #include "cache/outcome.h"
 
-static void settle_read(struct lk_settled *settled, const struct lk_part *part)
+static bool is_miss(enum lk_answer answer, const struct lk_part *part)
 {
-    if (part->type == LK_REPLY_NIL ||
-        (lk_is_aggregate(part->type) && part->nils == part->elements)) {
+    if (part->type == LK_REPLY_NIL)
+        return true;
+    switch (answer) {
+    case LK_ANSWER_NIL:
+        return false;
+    case LK_ANSWER_EMPTY:
+        return lk_is_aggregate(part->type) && !part->elements;
+    case LK_ANSWER_TEXT:
+        return part->type == LK_REPLY_STRING && !part->bytes;
+    default:
+        return lk_is_aggregate(part->type) && part->nils == part->elements;
+    }
+}
+
+static void settle_read(struct lk_settled *settled, enum lk_answer answer,
+                        const struct lk_part *part)
+{
+    if (is_miss(answer, part)) {
         settled->outcome = LK_OUTCOME_MISS;
         return;
     }
@@ -13,48 +29,62 @@ static void settle_read(struct lk_settled *settled, const struct lk_part *part)
     settled->value_hash = part->hash;
 }
 
-/* A write that may be refused is when it answers nil, 0 or less. SET ... GET answers the old value
- * instead. */
-static bool is_written(const struct lk_pending *key, const struct lk_part *part)
+#define EITHER  (LK_COMMAND_WRITE | LK_COMMAND_DELETE)
+#define EFFECTS (EITHER | LK_COMMAND_EXPIRE | LK_COMMAND_SHRINK)
+
+static void settle_effect(struct lk_settled *settled, const struct lk_pending *key,
+                          const struct lk_part *part)
 {
-    if (!(key->flags & LK_COMMAND_CONDITIONAL))
-        return true;
-    if (key->details & LK_DETAIL_GET)
-        return (part->type == LK_REPLY_NIL) == !!(key->details & LK_DETAIL_NX);
-    return part->type != LK_REPLY_NIL && !(part->type == LK_REPLY_INTEGER && part->integer <= 0);
+    const int64_t *integer = part->type == LK_REPLY_INTEGER ? &part->integer : NULL;
+    bool done = lk_command_is_done(key->flags, key->details, part->type == LK_REPLY_NIL, integer);
+    settled->written = key->flags & LK_COMMAND_WRITE && done;
+    bool stored = (key->flags & EITHER) == EITHER;
+    settled->deleted = key->flags & LK_COMMAND_DELETE && done != stored;
+    if (stored && !done)
+        settled->flags = LK_REPLIED_EMPTY;
+    else if (key->flags & EFFECTS && !done)
+        settled->flags = LK_REPLIED_REFUSED;
+    if (settled->written)
+        settled->outcome = LK_OUTCOME_WRITE;
 }
 
-/* NULL: the answer says nothing of this key. */
-static const struct lk_part *part_about(const struct lk_pending *key, const struct lk_seen *seen)
+/* [key, value...] of one of the keys, or nil when there is nothing. */
+static void settle_named(struct lk_settled *settled, const struct lk_pending *key,
+                         enum lk_answer answer, const struct lk_seen *seen)
 {
-    switch ((enum lk_answer)seen->answer) {
-    case LK_ANSWER_EACH:
-        if (!lk_is_aggregate(seen->whole.type))
-            return &seen->whole;
-        return seen->count == key->key_index + 1u ? &seen->element : NULL;
-    case LK_ANSWER_NAMED: /* or nil, when there was nothing within the time given */
-        return seen->count >= 2 && seen->first_hash == key->key_hash ? &seen->element : NULL;
-    default:
-        return &seen->whole;
+    if (seen->whole.type == LK_REPLY_NIL && answer == LK_ANSWER_NAMED)
+        settled->outcome = LK_OUTCOME_MISS;
+    if (seen->count >= 2 && seen->first_hash == key->key_hash)
+        settle_read(settled, answer, &seen->element);
+}
+
+static void settle_answer(struct lk_settled *settled, const struct lk_pending *key,
+                          const struct lk_seen *seen)
+{
+    enum lk_answer answer = (enum lk_answer)seen->answer;
+    const struct lk_part *part = &seen->whole;
+    if (answer == LK_ANSWER_NAMED || answer == LK_ANSWER_AWAITED) {
+        settle_named(settled, key, answer, seen);
+        return;
     }
+    if (answer == LK_ANSWER_EACH && lk_is_aggregate(part->type))
+        part = seen->count == key->key_index + 1u ? &seen->element : NULL;
+    if (part && part->type)
+        settle_read(settled, answer, part);
 }
 
 struct lk_settled lk_outcome_of(const struct lk_pending *key, const struct lk_seen *seen)
 {
     struct lk_settled settled = {.outcome = LK_OUTCOME_OTHER};
     if (seen->whole.type == LK_REPLY_ERROR) {
-        if (!seen->redirected)
+        if (seen->redirected)
+            settled.flags = LK_REPLIED_REFUSED;
+        else
             settled.outcome = LK_OUTCOME_ERROR;
         return settled;
     }
-    if (key->flags & LK_COMMAND_WRITE && is_written(key, &seen->whole)) {
-        settled.written = true;
-        settled.outcome = LK_OUTCOME_WRITE;
-    }
-    const struct lk_part *part = key->flags & LK_COMMAND_READ ? part_about(key, seen) : NULL;
-    if (part && part->type)
-        settle_read(&settled, part);
-    settled.deleted = key->flags & LK_COMMAND_DELETE &&
-                      (!(key->flags & LK_COMMAND_READ) || settled.outcome == LK_OUTCOME_HIT);
+    settle_effect(&settled, key, &seen->whole);
+    if (key->flags & LK_COMMAND_READ)
+        settle_answer(&settled, key, seen);
     return settled;
 }

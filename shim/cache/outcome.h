@@ -11,6 +11,7 @@ struct lk_settled {
     enum lk_outcome outcome;
     bool written; /* the write was done */
     bool deleted;
+    uint16_t flags;       /* enum lk_reply_flag */
     uint64_t value_bytes; /* of a hit */
     uint64_t value_hash;  /* of a hit of one string; 0 otherwise */
 };

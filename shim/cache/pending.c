@@ -4,39 +4,30 @@
 
 #include "cache/pending.h"
 
-#define ITEMS 85u
-
-struct chunk {
-    uint32_t next; /* in its queue, or on the free list */
-    uint32_t unused[3];
-    struct lk_pending items[ITEMS];
-};
-static_assert(sizeof(struct chunk) == 4096, "a page");
-
 /* The first chunk's memory holds the pool itself. */
 struct pool {
     uint64_t free;  /* chunk, and in the upper half how often it changed */
     uint32_t fresh; /* chunks that were handed out at least once */
 };
 
-static struct chunk *chunks;
+struct lk_chunk *lk_chunks;
 static uint32_t chunk_count;
 
 void lk_pending_init(void *memory, size_t bytes)
 {
-    chunk_count = (uint32_t)(bytes / sizeof(struct chunk));
-    chunks = memory;
+    chunk_count = (uint32_t)(bytes / sizeof(struct lk_chunk));
+    lk_chunks = memory;
 }
 
 static struct pool *pool(void)
 {
-    return (struct pool *)(void *)chunks;
+    return (struct pool *)(void *)lk_chunks;
 }
 
 /* Numbers come from our own memory; still none is followed out of it. */
-static struct chunk *chunk_at(uint32_t number)
+static struct lk_chunk *chunk_at(uint32_t number)
 {
-    return number && number < chunk_count ? &chunks[number] : NULL;
+    return number && number < chunk_count ? &lk_chunks[number] : NULL;
 }
 
 /* Another thread may still look at a chunk that it failed to take. */
@@ -49,7 +40,7 @@ static uint32_t take_chunk(void)
 {
     uint64_t head = __atomic_load_n(&pool()->free, __ATOMIC_ACQUIRE), next;
     while ((uint32_t)head) {
-        struct chunk *chunk = chunk_at((uint32_t)head);
+        struct lk_chunk *chunk = chunk_at((uint32_t)head);
         next = ((head >> 32) + 1) << 32 | __atomic_load_n(&chunk->next, __ATOMIC_RELAXED);
         if (__atomic_compare_exchange_n(&pool()->free, &head, next, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_ACQUIRE))
@@ -76,7 +67,7 @@ static void give_chunk(uint32_t number)
 
 static bool add_chunk(struct lk_queue *queue)
 {
-    uint32_t number = chunks ? take_chunk() : 0;
+    uint32_t number = lk_chunks ? take_chunk() : 0;
     if (!number)
         return false;
     set_next(number, 0);
@@ -91,18 +82,11 @@ static bool add_chunk(struct lk_queue *queue)
 
 struct lk_pending *lk_queue_push(struct lk_queue *queue)
 {
-    if ((!queue->last || queue->tail == ITEMS) && !add_chunk(queue))
+    if ((!queue->last || queue->tail == LK_CHUNK_ITEMS) && !add_chunk(queue))
         return NULL;
     struct lk_pending *item = &chunk_at(queue->last)->items[queue->tail++];
     memset(item, 0, sizeof *item);
     return item;
-}
-
-struct lk_pending *lk_queue_first(const struct lk_queue *queue)
-{
-    if (!queue->first || (queue->first == queue->last && queue->head == queue->tail))
-        return NULL;
-    return &chunk_at(queue->first)->items[queue->head];
 }
 
 void lk_queue_pop(struct lk_queue *queue)
@@ -115,7 +99,7 @@ void lk_queue_pop(struct lk_queue *queue)
             queue->head = queue->tail = 0; /* empty: its chunk from the start again */
         return;
     }
-    if (queue->head == ITEMS) {
+    if (queue->head == LK_CHUNK_ITEMS) {
         uint32_t done = queue->first;
         queue->first = chunk_at(done)->next;
         queue->head = 0;

@@ -40,7 +40,22 @@ void lk_pending_init(void *memory, size_t bytes);
 
 /* A new last one, zeroed; NULL: no room. */
 struct lk_pending *lk_queue_push(struct lk_queue *queue);
-struct lk_pending *lk_queue_first(const struct lk_queue *queue); /* NULL: empty */
+
+#define LK_CHUNK_ITEMS 85u
+struct lk_chunk {  /* zeros: in no queue */
+    uint32_t next; /* in its queue, or on the free list */
+    uint32_t unused[3];
+    struct lk_pending items[LK_CHUNK_ITEMS];
+};
+static_assert(sizeof(struct lk_chunk) == 4096, "a page");
+extern struct lk_chunk *lk_chunks __attribute__((visibility("hidden")));
+
+static inline struct lk_pending *lk_queue_first(const struct lk_queue *queue) /* NULL: empty */
+{
+    if (!queue->first || (queue->first == queue->last && queue->head == queue->tail))
+        return NULL;
+    return &lk_chunks[queue->first].items[queue->head];
+}
 void lk_queue_pop(struct lk_queue *queue);
 void lk_queue_clear(struct lk_queue *queue); /* gives everything back */
 

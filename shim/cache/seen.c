@@ -40,11 +40,14 @@ void lk_seen_begin(struct lk_seen *seen, const struct lk_command_info *info, uin
 
 void lk_seen_element(struct lk_seen *seen, const struct lk_value *value)
 {
-    bool is_name = seen->answer == LK_ANSWER_NAMED && seen->count == 0;
-    seen->element = part_of(value, seen->answer == LK_ANSWER_EACH ||
-                                       (seen->answer == LK_ANSWER_NAMED && !is_name));
-    if (is_name)
+    bool named = seen->answer == LK_ANSWER_NAMED || seen->answer == LK_ANSWER_AWAITED;
+    if (named && seen->count == 0)
         seen->first_hash = hash_of(value);
+    if (named && seen->count >= 2) /* [key, member, score] */
+        seen->element.bytes += value->bytes;
+    else
+        seen->element =
+            part_of(value, seen->answer == LK_ANSWER_EACH || (named && seen->count == 1));
     seen->count++;
     seen->whole.nils += value->type == LK_REPLY_NIL;
     seen->whole.bytes += value->bytes;

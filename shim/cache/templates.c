@@ -20,11 +20,10 @@
 
 #define VERBS ((LK_GRANULE - sizeof(struct lk_extent)) / sizeof(struct lk_verb))
 
-#define KEYS        8192u  /* keys whose template is remembered */
-#define PAIRS       65536u /* words, each at its place */
-#define PLACES      16384u /* in templates where words stand */
-#define PROBES      32u
-#define VERBS_KNOWN 256u
+#define KEYS   8192u  /* keys whose template is remembered */
+#define PAIRS  65536u /* words, each at its place */
+#define PLACES 16384u /* in templates where words stand */
+#define PROBES 32u
 
 /* What has not been handed out yet is zero, and zeros are what a child by fork finds. */
 static struct state {
@@ -32,10 +31,11 @@ static struct state {
     uint64_t pairs[PAIRS];
     uint64_t places[PLACES]; /* upper 48 bits of a hash, number of words */
     struct lk_names templates, verbs;
+    struct lk_template *records[LK_TEMPLATES_MAX]; /* of those that were asked for */
     struct lk_extent *template_extents[EXTENTS];
     struct lk_extent *sketch_extents[SKETCHES];
     struct lk_extent *verb_extent;
-    uint16_t known_verbs[VERBS_KNOWN]; /* by lk_command_info_index */
+    uint16_t known_verbs[LK_COMMAND_INFOS_MAX]; /* by lk_command_info_index */
 } * state;
 
 void lk_templates_init(void)
@@ -95,14 +95,24 @@ static bool keeps_word(void *context, uint64_t prefix_hash, uint64_t word_hash)
 
 /* ---- Templates ---- */
 
+static struct lk_template *place_template(uint32_t id)
+{
+    struct lk_extent *extent =
+        lk_extent_at(&state->template_extents[id / PER_EXTENT], LK_EXTENT_TEMPLATES, 1,
+                     id - id % PER_EXTENT, PER_EXTENT, 0);
+    if (!extent)
+        return NULL;
+    struct lk_template *record = (struct lk_template *)(extent + 1) + id % PER_EXTENT;
+    __atomic_store_n(&state->records[id], record, __ATOMIC_RELEASE);
+    return record;
+}
+
 struct lk_template *lk_template_at(uint32_t id)
 {
     if (!state || id >= LK_TEMPLATES_MAX)
         return NULL;
-    struct lk_extent *extent =
-        lk_extent_at(&state->template_extents[id / PER_EXTENT], LK_EXTENT_TEMPLATES, 1,
-                     id - id % PER_EXTENT, PER_EXTENT, 0);
-    return extent ? (struct lk_template *)(extent + 1) + id % PER_EXTENT : NULL;
+    struct lk_template *known = __atomic_load_n(&state->records[id], __ATOMIC_ACQUIRE);
+    return known ? known : place_template(id);
 }
 
 static void give_sketch(struct lk_template *record, uint32_t id)

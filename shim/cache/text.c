@@ -2,9 +2,11 @@
 #include "cache/text.h"
 
 #define XXH_INLINE_ALL
+#include <stdbool.h>
 #include <string.h>
 #include <xxhash.h>
 
+#include "cache/text_wide.h"
 #include "capture/layout.h"
 #include "config.h"
 #include "sys.h"
@@ -37,15 +39,30 @@ static void need_secret(void)
         make_secret();
 }
 
+/* Whether a text is long enough, and the processor wide enough. */
+static bool is_wide(size_t bytes)
+{
+#ifdef __x86_64__
+    return bytes >= LK_WIDE_LEAST && __builtin_cpu_supports("avx2");
+#else
+    (void)bytes;
+    return false;
+#endif
+}
+
 static uint64_t keyed(const void *text, size_t bytes)
 {
     need_secret();
+    if (is_wide(bytes))
+        return lk_wide_hash_keyed(text, bytes, secret, sizeof secret);
     return XXH3_64bits_withSecret(text, bytes, secret, sizeof secret);
 }
 
 uint64_t lk_text_hash(const void *text, size_t bytes)
 {
-    return lk_config.hash_keys ? keyed(text, bytes) : XXH3_64bits(text, bytes);
+    if (lk_config.hash_keys)
+        return keyed(text, bytes);
+    return is_wide(bytes) ? lk_wide_hash(text, bytes) : XXH3_64bits(text, bytes);
 }
 
 static_assert(sizeof(XXH3_state_t) <= sizeof(struct lk_text_hasher), "room for the state");

@@ -30,12 +30,16 @@ void lk_traffic_closing(const struct lk_traffic *traffic);
 void lk_traffic_issued(const struct lk_traffic *traffic, const char *bytes, size_t count);
 /* The connection failed: no more answers will come. */
 void lk_traffic_broken(const struct lk_traffic *traffic);
+/* It is about to fail, it seems, and the host's callbacks hear of that before we do: what is
+ * allocated in them belongs to a command that failed. */
+void lk_traffic_failing(const struct lk_traffic *traffic);
 
 struct lk_settling { /* what answers settle, one after the other */
     const struct lk_traffic *traffic;
     struct lk_connection *connection;
     uint64_t time_ns;
     enum lk_outcome forced;  /* whatever the answer says; NONE: by the answer */
+    uint16_t forced_flags;   /* enum lk_reply_flag, with it */
     bool any;                /* it settled a recorded key: */
     uint64_t sequence;       /* of the latest one, */
     uint32_t template_id;    /* of the first one, */

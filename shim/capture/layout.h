@@ -385,11 +385,14 @@ enum lk_command_flag {
     LK_COMMAND_FLUSH = 1u << 5,       /* FLUSHALL, FLUSHDB: deletes every key */
     LK_COMMAND_BINARY = 1u << 6,      /* the key is not printable UTF-8 */
     LK_COMMAND_CONDITIONAL = 1u << 7, /* the write may be refused (NX, XX, SETNX) */
+    LK_COMMAND_SHRINK = 1u << 8,      /* takes elements away; with the last one goes the key */
 };
+/* WRITE and DELETE together: what stores a result (ZUNIONSTORE); see LK_REPLIED_EMPTY. */
 #define LK_NO_KEY      0xffffu
 #define LK_TEXT_MAX    4096u
 #define LK_TTL_NONE    (-1) /* the write leaves no expiry */
 #define LK_TTL_UNKNOWN (-2) /* the write says nothing of it (KEEPTTL, HSET on what may exist) */
+#define LK_TTL_SOURCE  (-3) /* it is that of the command's first key (RENAME, COPY) */
 
 /* One key of one command, when it was issued. A command with n keys gives n of them with key_index
  * 0..n-1; one without keys gives one with key_index LK_NO_KEY. */
@@ -402,7 +405,7 @@ struct lk_record_command {
     uint16_t flags; /* enum lk_command_flag */
     uint16_t key_index;
     uint16_t key_count;
-    uint32_t database;
+    uint32_t database; /* that the key is in */
     uint32_t template_id;
     uint64_t key_hash;   /* XXH3-64 of the whole key (hash mode: keyed) */
     uint64_t value_hash; /* writes: XXH3-64 of the value; 0 otherwise */
@@ -422,9 +425,16 @@ struct lk_record_reply {
     uint64_t value_hash; /* hits of one string value: XXH3-64; else 0 */
     uint64_t value_bytes;
     uint16_t key_index;
-    uint16_t reserved[3];
+    uint16_t flags; /* enum lk_reply_flag */
+    uint16_t reserved[2];
 };
 static_assert(sizeof(struct lk_record_reply) == 56, "layout");
+
+enum lk_reply_flag {
+    LK_REPLIED_REFUSED = 1u << 0, /* the key was not written, deleted, shrunk or given an expiry:
+                                     NX, no such key, DISCARD */
+    LK_REPLIED_EMPTY = 1u << 1,   /* there was nothing to store: the key was deleted instead */
+};
 
 enum lk_digest_encoding {
     LK_ENCODING_HEX = 1,

@@ -9,6 +9,7 @@
 
 #include "capture/state.h"
 #include "config.h"
+#include "heap/heap.h"
 #include "stack/modules.h"
 #include "stack/unwind.h"
 #include "sys.h"
@@ -189,7 +190,7 @@ struct lk_stack *lk_stack_learn(const struct lk_caller *from)
     static __thread struct lk_stack uncached __attribute__((tls_model("initial-exec")));
     struct lk_thread *t = &lk_self;
     if (!t->stacks && from->sp)
-        t->stacks = lk_stack_cache_take(lk_config.sample_bytes <= 1);
+        t->stacks = lk_stack_cache_take(lk_heap_every);
     uncached.counts = NULL;
     if (t->stacks && lk_walk(from, &t->stacks->trace)) {
         const struct lk_trace *trace = &t->stacks->trace;

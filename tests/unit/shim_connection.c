@@ -3,7 +3,7 @@
 // links: shim/cache/issue.c shim/cache/answer.c shim/cache/connection.c shim/cache/templates.c
 // links: shim/cache/replies.c shim/cache/outcome.c shim/cache/commands.c shim/cache/resp.c
 // links: shim/cache/abi.c shim/cache/pending.c shim/cache/names.c shim/cache/sketch.c
-// links: shim/cache/tag.c shim/cache/seen.c shim/cache/hiredis_answer.c
+// links: shim/cache/tag.c shim/cache/seen.c shim/cache/hiredis_answer.c shim/wire/peer.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -415,6 +415,22 @@ static void follows_the_database(void **state)
     assert_journal("connect 2;context 5;#0 a db0;");
 }
 
+/* The ring forgets: whose commands these are is said again. */
+static void says_again_where_it_is_connected_to(void **state)
+{
+    (void)state;
+    connect_first();
+    for (unsigned i = 0; i < LK_ANNOUNCE_EVERY; i++) {
+        journal[0] = '\0';
+        issue("PING");
+        answer(LK_REPLY_STATUS, "PONG");
+        assert_null(strstr(journal, "connect"));
+    }
+    journal[0] = '\0';
+    issue("GET a");
+    assert_journal("connect 1;#1024 a db0;");
+}
+
 static void settles_all_when_it_breaks(void **state)
 {
     struct lk_traffic how = traffic(true);
@@ -452,12 +468,88 @@ static void lets_streams_pass(void **state)
     elements[0] = make(element[0], LK_REPLY_STRING, "invalidate");
     answer_list(LK_REPLY_PUSH, 3);
     answer(LK_REPLY_NIL, NULL);
-    assert_journal("#1  db0;#2 a db0;#2 MISS;");
+    assert_journal("#1  db0;#1 OTHER;#2 a db0;#2 MISS;");
     issue("CLIENT REPLY SKIP");
     issue("SET a v");
     issue("GET a");
     answer(LK_REPLY_STRING, "v");
     assert_journal("#3  db0;#4 a db0;#5 a db0;#5 HIT;");
+}
+
+/* [kind, channel, count], or [kind, channel, text] */
+static void message(enum lk_reply_type type, const char *kind, const char *text)
+{
+    elements[0] = make(element[0], LK_REPLY_STRING, kind);
+    elements[1] = make(element[1], LK_REPLY_STRING, "news");
+    elements[2] = make(element[2], text ? LK_REPLY_STRING : LK_REPLY_INTEGER, text);
+    answer_list(type, 3);
+}
+
+static void answers_pass_between_messages(void **state)
+{
+    (void)state;
+    connect_first();
+    issue("SUBSCRIBE news weather");
+    issue("GET a"); /* refused */
+    issue("UNSUBSCRIBE news weather sports");
+    issue("GET b");
+    issue("LRANGE c 0 -1");
+    message(LK_REPLY_ARRAY, "subscribe", NULL);
+    message(LK_REPLY_ARRAY, "subscribe", NULL);
+    message(LK_REPLY_ARRAY, "message", "text");
+    answer(LK_REPLY_ERROR, "ERR only (P|S)SUBSCRIBE");
+    message(LK_REPLY_ARRAY, "message", "text");
+    assert_journal("#0  db0;#1 a db0;#2  db0;#3 b db0;#4 c db0;#0 OTHER;#1 ERROR;");
+    for (int i = 0; i < 3; i++)
+        message(LK_REPLY_ARRAY, "unsubscribe", NULL);
+    answer(LK_REPLY_STRING, "v");
+    message(LK_REPLY_ARRAY, "message", "text"); /* a list like any other now */
+    assert_journal("#2 OTHER;#3 HIT;#4 HIT;");
+}
+
+static void pushes_pass_between_answers(void **state)
+{
+    (void)state;
+    connect_first();
+    issue("SUBSCRIBE news");
+    issue("LRANGE a 0 -1");
+    message(LK_REPLY_PUSH, "subscribe", NULL);
+    message(LK_REPLY_PUSH, "message", "text");
+    message(LK_REPLY_ARRAY, "message", "text"); /* what the list holds */
+    assert_journal("#0  db0;#1 a db0;#0 OTHER;#1 HIT;");
+}
+
+static void lines_of_monitor_answer_nothing(void **state)
+{
+    (void)state;
+    connect_first();
+    issue("MONITOR");
+    issue("GET a");
+    issue("PING");
+    answer(LK_REPLY_STATUS, "OK");
+    answer(LK_REPLY_STATUS, "1339518083.107412 [0 127.0.0.1:60866] \"GET\" \"a\"");
+    answer(LK_REPLY_NIL, NULL);
+    answer(LK_REPLY_STATUS, "1339518083.107413 [0 lua] \"PING\"");
+    answer(LK_REPLY_STATUS, "PONG");
+    assert_journal("#0  db0;#1 a db0;#2  db0;#0 OTHER;#1 MISS;#2 OTHER;");
+}
+
+static void tags_what_callbacks_allocate(void **state)
+{
+    struct lk_traffic how = traffic(true);
+    (void)state;
+    connect_first();
+    issue("GET a");
+    issue("GET b");
+    answer(LK_REPLY_NIL, NULL);
+    assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_MISS);
+    issue("GET c"); /* within the callback */
+    assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_MISS);
+    lk_traffic_failing(&how);
+    assert_int_equal(LK_TAG_OUTCOME(lk_self.tag), LK_OUTCOME_ERROR);
+    lk_traffic_broken(&how);
+    lk_traffic_failing(&how); /* nothing is awaited */
+    assert_journal("#0 a db0;#1 b db0;#0 MISS;#2 c db0;#1 ERROR;#2 ERROR;");
 }
 
 static void pairs_while_paused(void **state)
@@ -558,8 +650,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_by_template, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_transactions_by_exec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_again_where_it_is_connected_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_all_when_it_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lets_streams_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers_pass_between_messages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pushes_pass_between_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_of_monitor_answer_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tags_what_callbacks_allocate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pairs_while_paused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tags_what_a_command_allocates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_foreign_replies_as_opaque, set_up, tear_down),

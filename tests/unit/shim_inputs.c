@@ -1,6 +1,6 @@
 /* Digests that were remembered, found again in keys, with their inputs as the capture stores them.
  */
-// links: shim/cache/inputs.c shim/cache/keydigest.c shim/cache/text.c
+// links: shim/cache/inputs.c shim/cache/keydigest.c shim/cache/text.c shim/cache/text_wide.c
 #define XXH_INLINE_ALL
 #include <pthread.h>
 #include <setjmp.h>

@@ -17,6 +17,7 @@ static const uint8_t sha256[32] = {0x2c, 0xf2, 0x4d, 0xba, 0x5f, 0xb0, 0xa3, 0x0
                                    0x42, 0x5e, 0x73, 0x04, 0x33, 0x62, 0x93, 0x8b, 0x98, 0x24};
 static const uint8_t xxh64[8] = {0x26, 0xc7, 0x82, 0x7d, 0x88, 0x9f, 0x6d, 0xa3};
 static const uint8_t negative[8] = {0xff, 0xff, 0xff, 0xf0, 0x00, 0x00, 0x00, 0x2a};
+static const uint8_t little[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0};
 static const uint8_t xxh32[4] = {0xfb, 0x00, 0x77, 0xf9};
 
 #define HEX    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -112,6 +113,7 @@ static const struct {
     {"triton:279434556948135465", xxh64, 8, 0, 0, 0},
     {"triton:11776244009213806374", xxh64, 8, LK_ENCODING_DECIMAL, 7, 20}, /* little-endian */
     {"k:-68719476694", negative, 8, LK_ENCODING_DECIMAL, 2, 12},
+    {"k:-1080863910568919041", little, 8, LK_ENCODING_DECIMAL, 2, 20}, /* little-endian */
     {"k:18446744004990074922", negative, 8, LK_ENCODING_DECIMAL, 2, 20},
     {"k:4211111929", xxh32, 4, LK_ENCODING_DECIMAL, 2, 10},
     {"k:20329878786436204988385760252021328656300425018755239228739303522659023427620", sha256, 32,

@@ -336,14 +336,52 @@ static void test_cost(void **state)
     script_clear(&script);
 }
 
+/* A value that nobody reads costs until a flush of its database takes it along. */
+static void test_cost_until_flushed(void **state)
+{
+    static const struct {
+        const char *verb;
+        uint32_t database;
+        double seconds;
+    } flushes[] = {{"FLUSHDB", 0, 1}, {"FLUSHDB", 3, 4}, {"FLUSHALL", 3, 1}};
+    struct analysis_options prices = {.price_gpu_hour = 0,
+                                      .price_gib_month = 1073741824.0 * 365.25 / 12 * 86400};
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(flushes); i++) {
+        struct script script = {0};
+        struct builder *b = builder_new();
+
+        script_set(b, 0, "k:1", 0);
+        builder_command(b, &(struct builder_command){.time_ns = BUILDER_S,
+                                                     .verb = flushes[i].verb,
+                                                     .database = flushes[i].database,
+                                                     .flags = LK_COMMAND_FLUSH,
+                                                     .outcome = LK_OUTCOME_OTHER});
+        script_hit(b, 3999.9, "k:2");
+        script_save(&script, b);
+        script_analyse(&script);
+        find_cost(script.report, script.model, &prices);
+        assert_true(script.report->cost.wasted_redis_bytes == 5);
+        assert_true(fabs(script.report->cost.wasted_money - 5 * flushes[i].seconds) < 0.01);
+        script_clear(&script);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_processes),   cmocka_unit_test(test_databases_and_servers),
-        cmocka_unit_test(test_numbers),         cmocka_unit_test(test_many_keys),
-        cmocka_unit_test(test_each_command),    cmocka_unit_test(test_overwritten),
-        cmocka_unit_test(test_templates_merge), cmocka_unit_test(test_numbered_templates_merge),
-        cmocka_unit_test(test_nothing),         cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_databases_and_servers),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_each_command),
+        cmocka_unit_test(test_overwritten),
+        cmocka_unit_test(test_templates_merge),
+        cmocka_unit_test(test_numbered_templates_merge),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_cost_until_flushed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

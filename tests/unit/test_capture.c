@@ -20,6 +20,14 @@
 #include "common/capture_use.h"
 #include "read/capture.h"
 
+/* Of the places to damage, the address sanitizer's build tries each: it sees what is read beyond.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define STEP 1u
+#else
+#define STEP 16u
+#endif
+
 #define PATH "llm:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 /* ---- A capture with one of everything ---- */
@@ -283,14 +291,14 @@ static void every_truncation_gives_an_answer(void **state)
     size_t size;
     uint8_t *bytes = builder_bytes(b, &size);
     builder_free(b);
-    for (size_t cut = 0; cut < sizeof(struct lk_header) + 128; cut++)
+    for (size_t cut = 0; cut < sizeof(struct lk_header) + 128; cut += STEP)
         try_bytes(bytes, cut);
     for (size_t granule = LK_GRANULE; granule <= size; granule += LK_GRANULE)
-        for (size_t around = 0; around < 256; around++)
+        for (size_t around = 0; around < 256; around += STEP)
             if (granule + around > 128 && granule + around - 128 <= size)
                 try_bytes(bytes, granule + around - 128);
     GRand *random = g_rand_new_with_seed(1);
-    for (int i = 0; i < 500; i++)
+    for (unsigned i = 0; i < 500; i += STEP)
         try_bytes(bytes, (size_t)g_rand_int_range(random, 0, (gint32)size));
     g_rand_free(random);
     struct capture *capture = open_bytes(bytes, size - 1);
@@ -316,19 +324,19 @@ static void every_flipped_byte_gives_an_answer(void **state)
     uint8_t *bytes = builder_bytes(b, &size);
     GRand *random = g_rand_new_with_seed(2);
     builder_free(b);
-    for (size_t at = 0; at < sizeof(struct lk_header) + 64; at++) {
+    for (size_t at = 0; at < sizeof(struct lk_header) + 64; at += STEP) {
         flip(bytes, size, at, 0xff);
         flip(bytes, size, at, 1u << g_rand_int_range(random, 0, 8));
     }
     for (size_t granule = LK_GRANULE; granule < size; granule += LK_GRANULE)
-        for (size_t at = 0; at < 64; at++) {
+        for (size_t at = 0; at < 64; at += STEP) {
             flip(bytes, size, granule + at, 0xff);
             flip(bytes, size, granule + at, 1u << g_rand_int_range(random, 0, 8));
         }
-    for (size_t at = 0; at < size; at++)
-        if (bytes[at] != 0 && at % LK_GRANULE >= 64 && at >= LK_GRANULE)
+    for (size_t at = 0, turn = 0; at < size; at++)
+        if (bytes[at] != 0 && turn++ % STEP == 0 && at % LK_GRANULE >= 64 && at >= LK_GRANULE)
             flip(bytes, size, at, 1u << g_rand_int_range(random, 0, 8));
-    for (int i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 1000; i += STEP)
         flip(bytes, size, (size_t)g_rand_int_range(random, 0, (gint32)size),
              (unsigned)g_rand_int_range(random, 1, 256));
     g_rand_free(random);
@@ -343,7 +351,7 @@ static void noise_gives_an_answer(void **state)
     size_t size;
     uint8_t *bytes = builder_bytes(b, &size);
     builder_free(b);
-    for (guint32 seed = 0; seed < 300; seed++) {
+    for (guint32 seed = 0; seed < 300; seed += STEP) {
         GRand *random = g_rand_new_with_seed(seed);
         uint8_t *copy = g_memdup2(bytes, size);
         for (int i = 0; i < 20; i++) {

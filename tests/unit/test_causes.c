@@ -157,6 +157,243 @@ static void twice_gone(struct builder *b)
     script_miss(b, 50, "k:1");
 }
 
+/* ---- What was not done ---- */
+
+/* One key of a command on connection 1; of another key of the same command, key_index is not 0. */
+static void command(struct builder *b, double ms, struct builder_command command)
+{
+    command.time_ns = (uint64_t)(ms * 1e6);
+    command.template_name = command.key ? "k:<number>" : NULL;
+    if (!command.outcome)
+        command.outcome = LK_OUTCOME_OTHER;
+    builder_command(b, &command);
+}
+
+static void deleted_when_gone(struct builder *b)
+{
+    script_set(b, 2, "k:1", 100);
+    command(b, 150,
+            (struct builder_command){.verb = "DEL",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_DELETE,
+                                     .replied = LK_REPLIED_REFUSED});
+    script_miss(b, 200, "k:1");
+}
+
+static void expire_refused(struct builder *b)
+{
+    script_set(b, 2, "k:1", 100);
+    command(b, 50,
+            (struct builder_command){.verb = "EXPIRE",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_EXPIRE,
+                                     .ttl_ms = 1000,
+                                     .replied = LK_REPLIED_REFUSED});
+    script_miss(b, 200, "k:1");
+}
+
+/* ---- What goes by other commands ---- */
+
+static void emptied(struct builder *b)
+{ /* the last element takes the key along */
+    command(b, 1,
+            (struct builder_command){.verb = "RPUSH",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_WRITE,
+                                     .ttl_ms = LK_TTL_UNKNOWN,
+                                     .outcome = LK_OUTCOME_WRITE});
+    command(b, 2,
+            (struct builder_command){.verb = "LPOP",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_READ | LK_COMMAND_SHRINK,
+                                     .outcome = LK_OUTCOME_HIT});
+    command(b, 3,
+            (struct builder_command){.verb = "LPOP",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_READ | LK_COMMAND_SHRINK,
+                                     .outcome = LK_OUTCOME_MISS});
+}
+
+static void emptied_and_filled(struct builder *b)
+{
+    emptied(b);
+    script_set(b, 4, "k:1", 0);
+    script_miss(b, 5, "k:1");
+}
+
+static void store(struct builder *b, double ms, uint16_t replied)
+{
+    command(b, ms,
+            (struct builder_command){.verb = "ZUNIONSTORE",
+                                     .key = "k:1",
+                                     .flags = LK_COMMAND_WRITE | LK_COMMAND_DELETE,
+                                     .outcome = replied ? LK_OUTCOME_OTHER : LK_OUTCOME_WRITE,
+                                     .replied = replied});
+}
+
+static void stored(struct builder *b)
+{
+    store(b, 1, 0);
+    script_hit(b, 2, "k:1");
+    script_miss(b, 3, "k:1");
+}
+
+static void stored_nothing(struct builder *b)
+{
+    script_set(b, 1, "k:1", 0);
+    store(b, 2, LK_REPLIED_EMPTY);
+    script_miss(b, 3, "k:1");
+}
+
+static void store_discarded(struct builder *b)
+{
+    script_set(b, 1, "k:1", 0);
+    store(b, 2, LK_REPLIED_REFUSED);
+    script_miss(b, 3, "k:1");
+}
+
+static void rename_key(struct builder *b, double ms)
+{
+    command(b, ms,
+            (struct builder_command){
+                .verb = "RENAME", .key = "k:1", .key_count = 2, .flags = LK_COMMAND_DELETE});
+    command(b, ms,
+            (struct builder_command){.verb = "RENAME",
+                                     .key = "k:2",
+                                     .key_index = 1,
+                                     .key_count = 2,
+                                     .flags = LK_COMMAND_WRITE,
+                                     .ttl_ms = LK_TTL_SOURCE,
+                                     .outcome = LK_OUTCOME_WRITE});
+}
+
+static void renamed(struct builder *b)
+{ /* its expiry goes along, the other key's own is gone */
+    script_set(b, 1, "k:1", 100);
+    script_set(b, 2, "k:2", 20);
+    rename_key(b, 10);
+    script_hit(b, 50, "k:2");
+    script_miss(b, 51, "k:1");
+    script_miss(b, 150, "k:2");
+}
+
+static void renamed_without_expiry(struct builder *b)
+{
+    script_set(b, 1, "k:1", 0);
+    script_set(b, 2, "k:2", 20);
+    rename_key(b, 10);
+    script_miss(b, 150, "k:2");
+}
+
+/* ---- Databases and servers ---- */
+
+static void get_in(struct builder *b, double ms, uint32_t connection, uint32_t database, bool hit)
+{
+    builder_thread(b, connection);
+    command(b, ms,
+            (struct builder_command){.verb = "GET",
+                                     .key = "k:1",
+                                     .connection = connection,
+                                     .database = database,
+                                     .flags = LK_COMMAND_READ,
+                                     .outcome = hit ? LK_OUTCOME_HIT : LK_OUTCOME_MISS});
+}
+
+static void change_in(struct builder *b, double ms, uint32_t connection, uint32_t database,
+                      const char *verb, uint16_t flags)
+{
+    bool flush = flags & LK_COMMAND_FLUSH;
+
+    builder_thread(b, connection);
+    command(b, ms,
+            (struct builder_command){.verb = verb,
+                                     .key = flush ? NULL : "k:1",
+                                     .connection = connection,
+                                     .database = database,
+                                     .flags = flags,
+                                     .outcome = flags & LK_COMMAND_WRITE ? LK_OUTCOME_WRITE
+                                                                         : LK_OUTCOME_OTHER});
+}
+
+static void another_database(struct builder *b)
+{
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    get_in(b, 2, 1, 1, false);
+    get_in(b, 3, 1, 0, true);
+}
+
+static void deleted_in_another_database(struct builder *b)
+{
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 1, 1, "DEL", LK_COMMAND_DELETE);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void another_database_flushed(struct builder *b)
+{
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 1, 1, "FLUSHDB", LK_COMMAND_FLUSH);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void all_databases_flushed(struct builder *b)
+{
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 1, 1, "FLUSHALL", LK_COMMAND_FLUSH);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void two_servers(struct builder *b)
+{
+    builder_thread(b, 1);
+    builder_connect(b, 100, 1, "unix:/run/a.sock");
+    builder_thread(b, 2);
+    builder_connect(b, 100, 2, "127.0.0.1:6379");
+}
+
+static void another_server(struct builder *b)
+{
+    two_servers(b);
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    get_in(b, 2, 2, 0, false);
+    get_in(b, 3, 1, 0, true);
+}
+
+static void another_server_flushed(struct builder *b)
+{
+    two_servers(b);
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 2, 0, "FLUSHALL", LK_COMMAND_FLUSH);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void same_server(struct builder *b)
+{
+    two_servers(b);
+    builder_thread(b, 3);
+    builder_connect(b, 100, 3, "unix:/run/a.sock");
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 3, 0, "DEL", LK_COMMAND_DELETE);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void connection_of_the_one_server(struct builder *b)
+{ /* how connection 2 began is not known */
+    builder_thread(b, 1);
+    builder_connect(b, 100, 1, "unix:/run/a.sock");
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 2, 0, "DEL", LK_COMMAND_DELETE);
+    get_in(b, 3, 1, 0, false);
+}
+
+static void connection_of_an_unknown_server(struct builder *b)
+{ /* nor that of connection 3, which may lead to either */
+    two_servers(b);
+    change_in(b, 1, 1, 0, "SET", LK_COMMAND_WRITE);
+    change_in(b, 2, 3, 0, "DEL", LK_COMMAND_DELETE);
+    get_in(b, 3, 1, 0, false);
+}
+
 static const struct row {
     const char *name;
     void (*build)(struct builder *builder);
@@ -182,6 +419,24 @@ static const struct row {
     {"expires as others do", expires_as_others_do, 0, 1, 0, 0, 0, 0},
     {"pipelined", pipelined, 0, 1, 0, 0, 0, 0},
     {"twice gone", twice_gone, 0, 2, 0, 0, 0, 0},
+    {"deleted when gone", deleted_when_gone, 0, 1, 0, 0, 0, 0},
+    {"EXPIRE refused", expire_refused, 0, 1, 0, 0, 0, 0},
+    {"emptied", emptied, 0, 0, 0, 1, 0, 0},
+    {"emptied and filled", emptied_and_filled, 0, 0, 1, 1, 0, 0},
+    {"stored", stored, 0, 0, 1, 0, 0, 0},
+    {"stored nothing", stored_nothing, 0, 0, 0, 1, 0, 0},
+    {"store discarded", store_discarded, 0, 0, 1, 0, 0, 0},
+    {"renamed", renamed, 0, 1, 0, 1, 0, 0},
+    {"renamed without expiry", renamed_without_expiry, 0, 0, 1, 0, 0, 0},
+    {"another database", another_database, 1, 0, 0, 0, 0, 0},
+    {"deleted in another database", deleted_in_another_database, 0, 0, 1, 0, 0, 0},
+    {"another database flushed", another_database_flushed, 0, 0, 1, 0, 0, 0},
+    {"all databases flushed", all_databases_flushed, 0, 0, 0, 1, 0, 0},
+    {"another server", another_server, 1, 0, 0, 0, 0, 0},
+    {"another server flushed", another_server_flushed, 0, 0, 1, 0, 0, 0},
+    {"same server", same_server, 0, 0, 0, 1, 0, 0},
+    {"connection of the one server", connection_of_the_one_server, 0, 0, 0, 1, 0, 0},
+    {"connection of an unknown server", connection_of_an_unknown_server, 0, 0, 1, 0, 0, 0},
 };
 
 static void check_row(void **state)

@@ -168,6 +168,29 @@ static void test_delete(void **state)
     clear(&fixture);
 }
 
+/* A flush of another database leaves the entry. */
+static void test_flush(void **state)
+{
+    (void)state;
+    for (uint32_t database = 0; database < 2; database++) {
+        struct builder *b = builder_new();
+        struct fixture fixture;
+
+        miss(b, 10, 1, "a1");
+        set(b, 15, 1, "a1", 0);
+        builder_command(b, &(struct builder_command){.time_ns = 20 * BUILDER_MS,
+                                                     .verb = "FLUSHDB",
+                                                     .database = database,
+                                                     .flags = LK_COMMAND_FLUSH,
+                                                     .outcome = LK_OUTCOME_OTHER});
+        miss(b, 30, 1, "a2");
+        set(b, 35, 1, "a2", 0);
+        predict(&fixture, b);
+        check(&fixture, database ? 0.5 : 0, 1, database ? 0.005 : 0, database ? 10 : 0);
+        clear(&fixture);
+    }
+}
+
 /* Entries that are there without a miss: warmed up, or written before the capture. */
 static void test_written_otherwise(void **state)
 {
@@ -223,13 +246,10 @@ static void test_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_concurrent),
-        cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_written_otherwise),
-        cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_plain),   cmocka_unit_test(test_concurrent),
+        cmocka_unit_test(test_expiry),  cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_flush),   cmocka_unit_test(test_written_otherwise),
+        cmocka_unit_test(test_evicted), cmocka_unit_test(test_interval),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -480,6 +480,7 @@ static void write_reply(struct builder *b, const struct builder_command *c, uint
     struct lk_record_reply *record = builder_record(b, LK_RECORD_REPLY, sizeof(*record), when);
     record->connection = connection;
     record->outcome = c->outcome;
+    record->flags = c->replied;
     record->sequence = sequence;
     record->value_hash = hit ? text_hash(c->value) : 0;
     record->value_bytes = hit ? value_bytes(c) : 0;

@@ -111,6 +111,7 @@ struct builder_command {
     uint32_t connection, database, site;
     int64_t ttl_ms;
     uint32_t outcome;  /* enum lk_outcome */
+    uint16_t replied;  /* enum lk_reply_flag */
     uint64_t sequence; /* 0: the connection's next (key_index > 0: the one before again) */
 };
 /* Returns the sequence on the connection. */
