@@ -61,7 +61,7 @@ END
     for options in '-P 1' '-P 16' '-P 16 --threads 2'; do
         # shellcheck disable=SC2086 # several words
         counted redis-benchmark -s "$REDIS" -n 2000 -c 20 -r 300 -d 200 $options \
-            -t set,get,incr,lpush,sadd,hset,mset,lrange_100 -q >/dev/null
+            -t ping_inline,ping_mbulk,set,get,incr,lpush,sadd,hset,mset,lrange_100 -q >/dev/null
         report_agrees "redis-benchmark $options"
     done
 }
