@@ -13,6 +13,7 @@
 #include "dynamic.h"
 #include "sys.h"
 #include "thread.h"
+#include "wire/early.h"
 
 static const struct {
     const char *name;
@@ -41,6 +42,24 @@ void *lk_real_table[LK_SYMBOLS] = {
     [LK_SYMBOL_valloc] = (void *)lk_boot_valloc,
     [LK_SYMBOL_pvalloc] = (void *)lk_boot_valloc,
     [LK_SYMBOL_malloc_usable_size] = (void *)lk_boot_usable_size,
+    [LK_SYMBOL_write] = (void *)lk_early_write,
+    [LK_SYMBOL_writev] = (void *)lk_early_writev,
+    [LK_SYMBOL_send] = (void *)lk_early_send,
+    [LK_SYMBOL_sendto] = (void *)lk_early_sendto,
+    [LK_SYMBOL_sendmsg] = (void *)lk_early_sendmsg,
+    [LK_SYMBOL_read] = (void *)lk_early_read,
+    [LK_SYMBOL_readv] = (void *)lk_early_readv,
+    [LK_SYMBOL_recv] = (void *)lk_early_recv,
+    [LK_SYMBOL_recvfrom] = (void *)lk_early_recvfrom,
+    [LK_SYMBOL_recvmsg] = (void *)lk_early_recvmsg,
+    [LK_SYMBOL_connect] = (void *)lk_early_connect,
+    [LK_SYMBOL_close] = (void *)lk_early_close,
+    [LK_SYMBOL_dup] = (void *)lk_early_dup,
+    [LK_SYMBOL_dup2] = (void *)lk_early_dup2,
+    [LK_SYMBOL_dup3] = (void *)lk_early_dup3,
+    [LK_SYMBOL___read_chk] = (void *)lk_early_read_chk,
+    [LK_SYMBOL___recv_chk] = (void *)lk_early_recv_chk,
+    [LK_SYMBOL___recvfrom_chk] = (void *)lk_early_recvfrom_chk,
 };
 
 void *(*lk_host_realloc)(void *pointer, size_t size) = realloc;

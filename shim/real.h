@@ -75,11 +75,6 @@ void lk_real_forget_unloaded(void);
 #define LK_REAL_TYPE(name) __typeof__(&name)
 /* For libc: never NULL after lk_real_init, except names that this libc does not have. */
 #define LK_REAL(name) ((LK_REAL_TYPE(name))lk_real_table[LK_SYMBOL_##name])
-/* For libc's that may be called before lk_init. */
-#define LK_REAL_EARLY(name)                                                 \
-    ((void)(__builtin_expect(lk_real_table[LK_SYMBOL_##name] != NULL, 1) || \
-            (lk_real_init(), true)),                                        \
-     LK_REAL(name))
 /* For the other groups, at a wrapper's entry. */
 #define LK_REAL_FOUND(name) \
     ((LK_REAL_TYPE(name))lk_real_found(LK_SYMBOL_##name, __builtin_return_address(0)))

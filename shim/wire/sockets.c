@@ -240,7 +240,7 @@ static __attribute__((noinline)) ssize_t write_followed(int fd, const void *buff
 {
     struct iovec part = {(void *)(uintptr_t)buffer, bytes};
     uint32_t entry = sending(fd, &part, 1);
-    ssize_t result = LK_REAL_EARLY(write)(fd, buffer, bytes);
+    ssize_t result = LK_REAL(write)(fd, buffer, bytes);
     sent(fd, entry, &part, 1, result);
     return result;
 }
@@ -257,7 +257,7 @@ static __attribute__((noinline)) ssize_t writev_followed(int fd, const struct io
 {
     size_t number = count > 0 ? (size_t)count : 0;
     uint32_t entry = sending(fd, parts, number);
-    ssize_t result = LK_REAL_EARLY(writev)(fd, parts, count);
+    ssize_t result = LK_REAL(writev)(fd, parts, count);
     sent(fd, entry, parts, number, result);
     return result;
 }
@@ -274,7 +274,7 @@ static __attribute__((noinline)) ssize_t send_followed(int fd, const void *buffe
 {
     struct iovec part = {(void *)(uintptr_t)buffer, bytes};
     uint32_t entry = sending(fd, &part, 1);
-    ssize_t result = LK_REAL_EARLY(send)(fd, buffer, bytes, flags);
+    ssize_t result = LK_REAL(send)(fd, buffer, bytes, flags);
     sent(fd, entry, &part, 1, result);
     return result;
 }
@@ -292,7 +292,7 @@ static __attribute__((noinline)) ssize_t sendto_followed(int fd, const void *buf
 {
     struct iovec part = {(void *)(uintptr_t)buffer, bytes};
     uint32_t entry = sending(fd, &part, 1);
-    ssize_t result = LK_REAL_EARLY(sendto)(fd, buffer, bytes, flags, address, length);
+    ssize_t result = LK_REAL(sendto)(fd, buffer, bytes, flags, address, length);
     sent(fd, entry, &part, 1, result);
     return result;
 }
@@ -325,9 +325,9 @@ static __attribute__((noinline)) ssize_t sendmsg_followed(int fd, const struct m
                                                           int flags)
 {
     if (!has_parts(fd, message))
-        return LK_REAL_EARLY(sendmsg)(fd, message, flags);
+        return LK_REAL(sendmsg)(fd, message, flags);
     uint32_t entry = sending(fd, message->msg_iov, message->msg_iovlen);
-    ssize_t result = LK_REAL_EARLY(sendmsg)(fd, message, flags);
+    ssize_t result = LK_REAL(sendmsg)(fd, message, flags);
     sent(fd, entry, message->msg_iov, message->msg_iovlen, result);
     return result;
 }
@@ -343,7 +343,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 static __attribute__((noinline)) ssize_t read_followed(int fd, void *buffer, size_t bytes)
 {
-    ssize_t result = LK_REAL_EARLY(read)(fd, buffer, bytes);
+    ssize_t result = LK_REAL(read)(fd, buffer, bytes);
     received(fd, &(struct iovec){buffer, bytes}, 1, result);
     return result;
 }
@@ -358,7 +358,7 @@ ssize_t read(int fd, void *buffer, size_t bytes)
 static __attribute__((noinline)) ssize_t readv_followed(int fd, const struct iovec *parts,
                                                         int count)
 {
-    ssize_t result = LK_REAL_EARLY(readv)(fd, parts, count);
+    ssize_t result = LK_REAL(readv)(fd, parts, count);
     received(fd, parts, count > 0 ? (size_t)count : 0, result);
     return result;
 }
@@ -392,7 +392,7 @@ static void received_by(int fd, const struct iovec *parts, size_t count, ssize_t
 static __attribute__((noinline)) ssize_t recv_followed(int fd, void *buffer, size_t bytes,
                                                        int flags)
 {
-    ssize_t result = LK_REAL_EARLY(recv)(fd, buffer, bytes, flags);
+    ssize_t result = LK_REAL(recv)(fd, buffer, bytes, flags);
     received_by(fd, &(struct iovec){buffer, bytes}, 1, result, flags);
     return result;
 }
@@ -408,7 +408,7 @@ static __attribute__((noinline)) ssize_t recvfrom_followed(int fd, void *buffer,
                                                            int flags, __SOCKADDR_ARG address,
                                                            socklen_t *length)
 {
-    ssize_t result = LK_REAL_EARLY(recvfrom)(fd, buffer, bytes, flags, address, length);
+    ssize_t result = LK_REAL(recvfrom)(fd, buffer, bytes, flags, address, length);
     received_by(fd, &(struct iovec){buffer, bytes}, 1, result, flags);
     return result;
 }
@@ -423,7 +423,7 @@ ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, __SOCKADDR_ARG a
 
 static __attribute__((noinline)) ssize_t recvmsg_followed(int fd, struct msghdr *message, int flags)
 {
-    ssize_t result = LK_REAL_EARLY(recvmsg)(fd, message, flags);
+    ssize_t result = LK_REAL(recvmsg)(fd, message, flags);
     if (result >= 0)
         received_by(fd, message->msg_iov, message->msg_iovlen, result, flags);
     else /* there may be no message */
@@ -442,7 +442,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 static __attribute__((noinline)) ssize_t read_chk_followed(int fd, void *buffer, size_t bytes,
                                                            size_t room)
 {
-    ssize_t result = LK_REAL_EARLY(__read_chk)(fd, buffer, bytes, room);
+    ssize_t result = LK_REAL(__read_chk)(fd, buffer, bytes, room);
     received(fd, &(struct iovec){buffer, bytes}, 1, result);
     return result;
 }
@@ -457,7 +457,7 @@ ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room)
 static __attribute__((noinline)) ssize_t recv_chk_followed(int fd, void *buffer, size_t bytes,
                                                            size_t room, int flags)
 {
-    ssize_t result = LK_REAL_EARLY(__recv_chk)(fd, buffer, bytes, room, flags);
+    ssize_t result = LK_REAL(__recv_chk)(fd, buffer, bytes, room, flags);
     received_by(fd, &(struct iovec){buffer, bytes}, 1, result, flags);
     return result;
 }
@@ -474,7 +474,7 @@ static __attribute__((noinline)) ssize_t recvfrom_chk_followed(int fd, void *buf
                                                                __SOCKADDR_ARG address,
                                                                socklen_t *length)
 {
-    ssize_t result = LK_REAL_EARLY(__recvfrom_chk)(fd, buffer, bytes, room, flags, address, length);
+    ssize_t result = LK_REAL(__recvfrom_chk)(fd, buffer, bytes, room, flags, address, length);
     received_by(fd, &(struct iovec){buffer, bytes}, 1, result, flags);
     return result;
 }
@@ -493,7 +493,7 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flag
  * time where it did not wait: so does hiredis, which closes its descriptors where we see it. */
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
-    int result = LK_REAL_EARLY(connect)(fd, address, length);
+    int result = LK_REAL(connect)(fd, address, length);
     if ((result == 0 || errno == EINPROGRESS || errno == EINTR) && lk_fd_get(fd) != LK_FD_OWNED)
         forget(fd);
     return result;
@@ -502,7 +502,7 @@ int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 int close(int fd)
 {
     forget(fd);
-    return LK_REAL_EARLY(close)(fd);
+    return LK_REAL(close)(fd);
 }
 
 /* Another number for the same thing. Of a stream, the first number's goes on, and the second's is
@@ -516,7 +516,7 @@ static void doubled(int from, int to)
 
 int dup(int fd)
 {
-    int result = LK_REAL_EARLY(dup)(fd);
+    int result = LK_REAL(dup)(fd);
     if (result >= 0)
         doubled(fd, result);
     return result;
@@ -524,7 +524,7 @@ int dup(int fd)
 
 int dup2(int from, int to)
 {
-    int result = LK_REAL_EARLY(dup2)(from, to);
+    int result = LK_REAL(dup2)(from, to);
     if (result >= 0)
         doubled(from, result);
     return result;
@@ -532,7 +532,7 @@ int dup2(int from, int to)
 
 int dup3(int from, int to, int flags)
 {
-    int result = LK_REAL_EARLY(dup3)(from, to, flags);
+    int result = LK_REAL(dup3)(from, to, flags);
     if (result >= 0)
         doubled(from, result);
     return result;

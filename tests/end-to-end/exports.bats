@@ -42,7 +42,8 @@ needs() { ldd "$1" | awk '{ print $1 }' | grep -vE '^(linux-vdso|/.*/ld-linux)' 
     sed -n 's/^LK_SYMBOL(LIBC, *\([A-Za-z0-9_]*\), ssize_t.*/\1/p' "$ROOT/shim/symbols.def" >"$DIR/names"
     printf '%s\n' close dup dup2 dup3 connect >>"$DIR/names"
     grep -qx write "$DIR/names"
-    find "$ROOT/build/obj/shim" -name '*.o' >"$DIR/objects"
+    # But for the table of their addresses.
+    find "$ROOT/build/obj/shim" -name '*.o' ! -path '*/shim/real.o' >"$DIR/objects"
     [ "$(wc -l <"$DIR/objects")" -gt 30 ]
     while read -r object; do
         nm --undefined-only "$object" | awk '{ print $2 }' | grep -xFf "$DIR/names" | sed "s|^|${object##*/obj/}: |" || true

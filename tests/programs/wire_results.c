@@ -1,6 +1,6 @@
 // Makes every call that the shim looks at, right and wrong, and prints what each returned: with the
 // shim and without it the same. No argument.
-// flags: -O1 -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
+// flags: -O1 -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow -Wno-unknown-warning-option
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
