@@ -79,6 +79,8 @@ PROGRAM_FLAGS = -O1 -pthread
 WORKLOAD_FLAGS = -O2 -pthread -Ishim
 
 $(BUILD)/obj/shim/% $(BUILD)/tidy/shim/%: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS)
+# Assembly speaks of names that a compiler of the whole does not see there.
+$(BUILD)/obj/shim/deepbind.o: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS) -fno-lto
 $(BUILD)/obj/shim/cache/text_wide.o $(BUILD)/tidy/shim/cache/text_wide.ok: FLAGS = $(COMMON_FLAGS) $(SHIM_FLAGS) \
 	$(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-mavx2)
 $(BUILD)/obj/analyzer/% $(BUILD)/tidy/analyzer/%: FLAGS = $(COMMON_FLAGS) $(ANALYZER_FLAGS)
@@ -180,6 +182,56 @@ $(PLUGINS): private LDFLAGS += -shared
 $(PLUGINS): $(BUILD)/tests/%.so: $(BUILD)/obj/tests/plugins/%.o $(BUILD)/link.stamp
 	$(call link_sample,tests/plugins/$*.c)
 
+# What says `// also: hiredis 1.x` is built a second time, against Debian 13's hiredis: build/tests/NAME-1.x. It finds that
+# library where scripts/fetch-trixie put it; where that is not to be had, tests skip. From the same archive come a
+# libhiredis whose functions do not pass the PLT, and, under the names of libvalkey, a stand-in for that: hiredis 1.x
+# has its layouts and functions, and Debian has no libvalkey.
+TRIXIE := build/trixie
+TRIXIE_LIB := $(TRIXIE)/usr/lib/x86_64-linux-gnu
+NEWER := $(if $(wildcard $(TRIXIE)/.complete),$(shell grep -l '^// also: hiredis 1.x' $(PROGRAM) $(PLUGIN)))
+NEWER_PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/%-1.x,$(filter tests/programs/%,$(NEWER)))
+NEWER_PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/tests/%-1.x.so,$(filter tests/plugins/%,$(NEWER)))
+NEWER_FLAGS = -isystem $(TRIXIE)/usr/include
+NEWER_LINK = -L$(TRIXIE_LIB) -Wl,-rpath,'$$ORIGIN/../trixie/usr/lib/x86_64-linux-gnu'
+STAND_INS := $(if $(NEWER),$(BUILD)/tests/bound/libhiredis.so.1.1.0 $(BUILD)/tests/async_commands-valkey \
+	$(BUILD)/tests/connection_forms-valkey)
+
+$(BUILD)/obj-1.x/tests/programs/%: FLAGS = $(COMMON_FLAGS) $(NEWER_FLAGS) $(PROGRAM_FLAGS) $(call header,flags,$<)
+$(BUILD)/obj-1.x/tests/plugins/%: FLAGS = $(COMMON_FLAGS) $(NEWER_FLAGS) $(PROGRAM_FLAGS) -fPIC $(call header,flags,$<)
+$(BUILD)/obj-1.x/%.o: %.c $(BUILD)/flags.stamp
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c $< -o $@
+-include $(patsubst %.c,$(BUILD)/obj-1.x/%.d,$(NEWER))
+
+$(NEWER_PROGRAMS) $(NEWER_PLUGINS): private LDFLAGS += $(NEWER_LINK)
+$(NEWER_PROGRAMS): $(BUILD)/tests/%-1.x: $(BUILD)/obj-1.x/tests/programs/%.o $(BUILD)/link.stamp
+	$(call link_sample,tests/programs/$*.c)
+$(NEWER_PLUGINS): private LDFLAGS += -shared
+$(NEWER_PLUGINS): $(BUILD)/tests/%-1.x.so: $(BUILD)/obj-1.x/tests/plugins/%.o $(BUILD)/link.stamp
+	$(call link_sample,tests/plugins/$*.c)
+
+$(BUILD)/tests/bound/libhiredis.so.1.1.0: $(TRIXIE_LIB)/libhiredis.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,-Bsymbolic -Wl,-soname,$(@F) -Wl,--whole-archive $< -Wl,--no-whole-archive -o $@
+
+# Every name of hiredis but freeReplyObject, which the two share.
+$(BUILD)/valkey/names: $(TRIXIE_LIB)/libhiredis.a
+	@mkdir -p $(@D)
+	$(Q)nm -g --defined-only $< 2>/dev/null | sed -n 's/.* \(_*\)redis\(.*\)$$/\1redis\2 \1valkey\2/p' | sort -u >$@
+$(BUILD)/valkey/%: $(BUILD)/obj-1.x/tests/programs/% $(BUILD)/valkey/names
+	$(Q)objcopy --redefine-syms=$(BUILD)/valkey/names $< $@
+$(BUILD)/valkey/libvalkey.so.0: $(TRIXIE_LIB)/libhiredis.a $(BUILD)/valkey/names
+	$(call say,LINK,$@)
+	$(Q)objcopy --redefine-syms=$(BUILD)/valkey/names $< $(@D)/libvalkey.a
+	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--whole-archive $(@D)/libvalkey.a -Wl,--no-whole-archive -o $@
+$(BUILD)/tests/%-valkey: $(BUILD)/valkey/%.o $(BUILD)/valkey/libvalkey.so.0
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pthread $^ $(filter-out -lhiredis,$(call header,libs,tests/programs/$*.c)) \
+		-Wl,-rpath,'$$ORIGIN/../valkey' -o $@
+
 # The workloads of `make bench`, and what they preload beside the shim, each build/bench/NAME.
 WORKLOADS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(WORKLOAD))
 WORKLOAD_PRELOADS := $(patsubst tests/bench/preload/%.c,$(BUILD)/bench/%.so,$(WORKLOAD_PRELOAD))
@@ -197,7 +249,7 @@ $(WORKLOAD_PRELOADS): $(BUILD)/bench/%.so: $(BUILD)/obj/tests/bench/preload/%.o 
 
 objects: $(call objects,$(SOURCES))
 unit-tests: $(UNIT_PROGRAMS)
-samples: $(SERVICES) $(PROGRAMS) $(PLUGINS)
+samples: $(SERVICES) $(PROGRAMS) $(PLUGINS) $(NEWER_PROGRAMS) $(NEWER_PLUGINS) $(STAND_INS)
 workloads: $(WORKLOADS) $(WORKLOAD_PRELOADS)
 
 # Test and demo install what is missing before anything is compiled, so they build by a second make; it uses every
@@ -209,6 +261,7 @@ rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
+	@scripts/fetch-trixie || true
 	+$(Q)$(rebuild) all unit-tests samples workloads
 	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
 	@tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end

@@ -3,8 +3,11 @@
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <errno.h>
+#include <link.h>
 
+#include "cache/abi.h"
 #include "capture/state.h"
+#include "deepbind.h"
 #include "real.h"
 #include "stack/modules.h"
 #include "stack/rules.h"
@@ -133,15 +136,41 @@ int daemon(int nochdir, int noclose)
     return did_not_end(LK_REAL(daemon)(nochdir, noclose));
 }
 
+static int count_unloaded(struct dl_phdr_info *module, size_t bytes, void *context)
+{
+    (void)bytes;
+    *(uint64_t *)context = module->dlpi_subs;
+    return 1;
+}
+
+/* What was unloaded is no longer where it was found. */
+static void forget_libraries(void)
+{
+    static uint64_t known;
+    uint64_t unloaded = 0;
+    int kept = errno;
+    lk_self.depth++;
+    dl_iterate_phdr(count_unloaded, &unloaded);
+    if (__atomic_exchange_n(&known, unloaded, __ATOMIC_RELAXED) != unloaded) {
+        lk_deepbind_forget();
+        lk_library_forget();
+        lk_real_forget_unloaded();
+    }
+    lk_self.depth--;
+    errno = kept;
+}
+
 int dlclose(void *handle)
 {
+    lk_deepbind_settle();
     if (lk_enter_existing()) { /* what it unloads may have come since the last look, */
         lk_modules_scan();
         lk_leave();
     }
     lk_rules_forget(); /* and must not be believed while its destructors run, */
     int status = LK_REAL(dlclose)(handle);
-    lk_rules_forget(); /* nor afterwards */
+    lk_rules_forget(); /* nor afterwards; */
+    forget_libraries();
     if (status == 0 && lk_enter_existing()) {
         lk_modules_scan();
         lk_leave();

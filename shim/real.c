@@ -9,15 +9,20 @@
 #include <string.h>
 
 #include "boot.h"
+#include "deepbind.h"
+#include "dynamic.h"
 #include "sys.h"
 #include "thread.h"
 
 static const struct {
     const char *name;
+    const volatile void *wrapper; /* what noreturn makes of it */
     enum lk_group group;
 } symbols[LK_SYMBOLS] = {
 #define LK_SYMBOL(where, symbol, result, parameters) \
-    [LK_SYMBOL_##symbol] = {#symbol, LK_GROUP_##where},
+    [LK_SYMBOL_##symbol] = {#symbol, (const volatile void *)symbol, LK_GROUP_##where},
+#define LK_LOOKUP(where, symbol, result, parameters) \
+    [LK_SYMBOL_##symbol] = {#symbol, NULL, LK_GROUP_##where},
 #include "symbols.def"
 #undef LK_SYMBOL
 };
@@ -59,6 +64,7 @@ void lk_real_init(void)
     for (int i = 0; i < LK_SYMBOLS; i++)
         if (table[i])
             __atomic_store_n(&lk_real_table[i], table[i], __ATOMIC_RELEASE);
+    __atomic_store_n(&lk_dlopen_original, table[LK_SYMBOL_dlopen], __ATOMIC_RELEASE);
     errno = kept;
     found = true;
     finding = false;
@@ -66,12 +72,13 @@ void lk_real_init(void)
 
 /* ---- Originals of other libraries ---- */
 
-/* Which files of a group's library are looked for when nothing else finds the original. */
-static const char *const group_files[] = {
-    [LK_GROUP_HIREDIS] = "libhiredis.so",
-    [LK_GROUP_CRYPTO] = "libcrypto.so",
-    [LK_GROUP_XXHASH] = "libxxhash.so",
-    [LK_GROUP_TLS] = "libssl.so",
+/* Whose files are looked for when nothing else finds the original. */
+static const char *const group_files[][2] = {
+    [LK_GROUP_HIREDIS] = {"libhiredis.so", "libvalkey.so"}, /* freeReplyObject is of both */
+    [LK_GROUP_VALKEY] = {"libvalkey.so"},
+    [LK_GROUP_CRYPTO] = {"libcrypto.so"},
+    [LK_GROUP_XXHASH] = {"libxxhash.so"},
+    [LK_GROUP_TLS] = {"libssl.so"},
 };
 
 struct search {
@@ -79,17 +86,6 @@ struct search {
     const void *address; /* an address that lies within it */
     char path[1024];
 };
-
-static bool holds_address(const struct dl_phdr_info *info, const void *address)
-{
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD &&
-            (uintptr_t)address - (info->dlpi_addr + part->p_vaddr) < part->p_memsz)
-            return true;
-    }
-    return false;
-}
 
 static int match_library(struct dl_phdr_info *info, size_t bytes, void *context)
 {
@@ -101,74 +97,217 @@ static int match_library(struct dl_phdr_info *info, size_t bytes, void *context)
     slash = strrchr(info->dlpi_name, '/');
     base = slash ? slash + 1 : info->dlpi_name;
     if (search->file ? strncmp(base, search->file, strlen(search->file)) != 0
-                     : !holds_address(info, search->address))
+                     : !lk_module_holds(info, search->address))
         return 0;
     strcpy(search->path, info->dlpi_name);
     return 1;
 }
 
-/* The symbol as a loaded library (and what it needs) has it. The library is pinned: it cannot be
- * unloaded any more, so that what was found stays. */
+/* The symbol as a loaded library (and what it needs) has it. */
 static void *find_in(struct search *search, const char *name)
 {
     if (!dl_iterate_phdr(match_library, search))
         return NULL;
-    void *library = dlopen(search->path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    void *library = LK_REAL(dlopen)(search->path, RTLD_LAZY | RTLD_NOLOAD);
     if (!library)
         return NULL;
     void *found = dlsym(library, name);
-    dlclose(library);
+    LK_REAL(dlclose)(library);
     return lk_sys_own(found) ? NULL : found;
 }
 
-static void *find_original(enum lk_symbol symbol, const void *caller, bool *everywhere)
+static void *find_by_caller(const char *name, const void *caller)
 {
-    const char *name = symbols[symbol].name;
-    /* The global scope comes first for every caller, so what is found there is right for all. */
-    void *found = dlsym(RTLD_NEXT, name);
-    *everywhere = found != NULL;
-    /* A library that calls one of its own functions last of all (a jump) makes it look as if we
-     * were the caller. */
-    if (!found && !lk_sys_own(caller)) {
-        struct search by_caller = {.address = caller};
-        found = find_in(&by_caller, name);
-    }
-    if (!found) {
-        struct search by_file = {.file = group_files[symbols[symbol].group]};
-        found = find_in(&by_file, name);
+    struct search search = {.address = caller};
+    return caller && !lk_sys_own(caller) ? find_in(&search, name) : NULL;
+}
+
+static void *find_by_file(enum lk_symbol symbol)
+{
+    const char *const *files = group_files[symbols[symbol].group];
+    void *found = NULL;
+    for (int i = 0; i < 2 && files[i] && !found; i++) {
+        struct search search = {.file = files[i]};
+        found = find_in(&search, symbols[symbol].name);
     }
     return found;
 }
 
-/* What was found for a caller that has a library of its own: keyed by symbol and the caller's page.
- */
-#define CALLER_CACHE 256u
+/* `everywhere`: it is the same for every caller. */
+static void *find_original(enum lk_symbol symbol, const void *caller, bool *everywhere)
+{
+    const char *name = symbols[symbol].name;
+    bool deep = lk_deepbind_holds(caller);
+    void *found = deep ? find_by_caller(name, caller) : NULL;
+    *everywhere = false;
+    if (!found) {
+        found = dlsym(RTLD_NEXT, name);
+        *everywhere = found && !lk_deepbind_any();
+    }
+    if (!found && !deep)
+        found = find_by_caller(name, caller);
+    if (!found && symbols[symbol].group != LK_GROUP_LIBC)
+        found = find_by_file(symbol);
+    if (!found)
+        dlerror(); /* what our look-ups left there is not the host's */
+    return found;
+}
+
+void *lk_real_own(enum lk_symbol symbol, const void *address)
+{
+    return find_by_caller(symbols[symbol].name, address);
+}
+
+/* What was found for a caller that has a library of its own, by symbol and the caller's page. A key
+ * may stand in any of some places behind its first. */
+#define CACHE_PLACES 1024u
+#define CACHE_PROBES 8u
+#define CACHE_BUSY   UINT64_MAX /* a place that is being filled */
 static struct {
-    uint64_t key;
+    uint64_t key; /* 0: free */
     void *found;
-} caller_cache[CALLER_CACHE];
+} caller_cache[CACHE_PLACES];
+
+static uint64_t cache_key(enum lk_symbol symbol, const void *caller)
+{
+    return ((uintptr_t)caller >> 12) * LK_SYMBOLS + (uint64_t)symbol + 1;
+}
+
+static uintptr_t cache_page(uint64_t key)
+{
+    return (key - 1) / LK_SYMBOLS << 12;
+}
+
+static uint32_t cache_place(uint64_t key, uint32_t probe)
+{
+    return ((uint32_t)(key * 0x9e3779b97f4a7c15u >> 40) + probe) % CACHE_PLACES;
+}
+
+static void *cache_find(uint64_t key)
+{
+    for (uint32_t probe = 0; probe < CACHE_PROBES; probe++) {
+        uint32_t i = cache_place(key, probe);
+        if (__atomic_load_n(&caller_cache[i].key, __ATOMIC_ACQUIRE) != key)
+            continue;
+        void *found = __atomic_load_n(&caller_cache[i].found, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&caller_cache[i].key, __ATOMIC_ACQUIRE) == key)
+            return found;
+    }
+    return NULL;
+}
+
+static bool cache_fill(uint32_t i, uint64_t before, uint64_t key, void *found)
+{
+    if (before == CACHE_BUSY ||
+        !__atomic_compare_exchange_n(&caller_cache[i].key, &before, CACHE_BUSY, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    __atomic_store_n(&caller_cache[i].found, found, __ATOMIC_RELEASE);
+    __atomic_store_n(&caller_cache[i].key, key, __ATOMIC_RELEASE);
+    return true;
+}
+
+static void cache_add(uint64_t key, void *found)
+{
+    for (uint32_t probe = 0; probe < CACHE_PROBES; probe++)
+        if (cache_fill(cache_place(key, probe), 0, key, found))
+            return;
+    uint32_t i = cache_place(key, (uint32_t)(key % CACHE_PROBES));
+    cache_fill(i, __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED), key, found);
+}
+
+static void remember(enum lk_symbol symbol, uint64_t key, void *found, bool everywhere)
+{
+    if (everywhere) {
+        __atomic_store_n(&lk_real_table[symbol], found, __ATOMIC_SEQ_CST);
+        if (lk_deepbind_any()) /* since a moment ago: no longer everywhere */
+            __atomic_store_n(&lk_real_table[symbol], NULL, __ATOMIC_SEQ_CST);
+    } else if (found) {
+        cache_add(key, found);
+    }
+}
 
 void *lk_real_find(enum lk_symbol symbol, const void *caller)
 {
-    uint64_t key = ((uintptr_t)caller >> 12) * LK_SYMBOLS + (uint64_t)symbol + 1;
-    uint64_t slot = (key * 0x9e3779b97f4a7c15u) >> 56;
-    if (__atomic_load_n(&caller_cache[slot].key, __ATOMIC_ACQUIRE) == key) {
-        void *found = __atomic_load_n(&caller_cache[slot].found, __ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&caller_cache[slot].key, __ATOMIC_ACQUIRE) == key)
-            return found;
-    }
+    if (lk_sys_own(caller))
+        caller = lk_self.original;
+    uint64_t key = cache_key(symbol, caller);
+    void *found = cache_find(key);
+    if (found)
+        return found;
     int kept = errno;
     bool everywhere;
     lk_self.depth++;
-    void *found = find_original(symbol, caller, &everywhere);
+    found = find_original(symbol, caller, &everywhere);
     lk_self.depth--;
-    if (everywhere) {
-        __atomic_store_n(&lk_real_table[symbol], found, __ATOMIC_RELEASE);
-    } else if (found) {
-        __atomic_store_n(&caller_cache[slot].key, 0, __ATOMIC_RELEASE);
-        __atomic_store_n(&caller_cache[slot].found, found, __ATOMIC_RELEASE);
-        __atomic_store_n(&caller_cache[slot].key, key, __ATOMIC_RELEASE);
-    }
+    remember(symbol, key, found, everywhere);
     errno = kept;
     return found;
+}
+
+/* ---- What is no longer so ---- */
+
+static void drop_cached(uint32_t i)
+{
+    uint64_t key = __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED);
+    if (key && key != CACHE_BUSY)
+        __atomic_compare_exchange_n(&caller_cache[i].key, &key, 0, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
+}
+
+void lk_real_forget(void)
+{
+    for (int i = 0; i < LK_SYMBOLS; i++)
+        if (symbols[i].group != LK_GROUP_LIBC)
+            __atomic_store_n(&lk_real_table[i], NULL, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < CACHE_PLACES; i++)
+        drop_cached(i);
+}
+
+struct present { /* what lies in a module that is loaded */
+    bool original[LK_SYMBOLS], cached[CACHE_PLACES], page[CACHE_PLACES];
+};
+
+static int note_present(struct dl_phdr_info *module, size_t bytes, void *context)
+{
+    struct present *present = context;
+    uintptr_t start, end;
+    (void)bytes;
+    lk_module_extent(module, &start, &end);
+    for (int i = 0; i < LK_SYMBOLS; i++)
+        present->original[i] |= (uintptr_t)lk_real_table[i] - start < end - start;
+    for (uint32_t i = 0; i < CACHE_PLACES; i++) {
+        uint64_t key = __atomic_load_n(&caller_cache[i].key, __ATOMIC_RELAXED);
+        uintptr_t page = cache_page(key);
+        if (!key || key == CACHE_BUSY)
+            continue;
+        present->cached[i] |= (uintptr_t)caller_cache[i].found - start < end - start;
+        present->page[i] |= !page || (page + 4095 >= start && page < end);
+    }
+    return 0;
+}
+
+void lk_real_forget_unloaded(void)
+{
+    struct present present = {0};
+    dl_iterate_phdr(note_present, &present);
+    for (int i = 0; i < LK_SYMBOLS; i++)
+        if (symbols[i].group != LK_GROUP_LIBC && !present.original[i])
+            __atomic_store_n(&lk_real_table[i], NULL, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < CACHE_PLACES; i++)
+        if (!present.cached[i] || !present.page[i])
+            drop_cached(i);
+}
+
+enum lk_symbol lk_real_named(const char *name)
+{
+    int i = 0;
+    while (i < LK_SYMBOLS && (!symbols[i].wrapper || strcmp(symbols[i].name, name) != 0))
+        i++;
+    return (enum lk_symbol)i;
+}
+
+void *lk_real_wrapper(enum lk_symbol symbol)
+{
+    return (void *)(uintptr_t)symbols[symbol].wrapper;
 }

@@ -143,6 +143,16 @@ static int stderr_is_ours(void)
            about.st_ino == stderr_inode && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
 }
 
+ssize_t lk_sys_read(int fd, void *to, size_t room)
+{
+    return syscall(SYS_read, fd, to, room);
+}
+
+void lk_sys_close(int fd)
+{
+    syscall(SYS_close, fd);
+}
+
 /* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */
 static void write_quietly(const char *text, size_t bytes)
 {
@@ -152,7 +162,8 @@ static void write_quietly(const char *text, size_t bytes)
     sigaddset(&pipe_signal, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    if (write(STDERR_FILENO, text, bytes) < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+    if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0 && errno == EPIPE &&
+        !sigismember(&pending, SIGPIPE))
         sigtimedwait(&pipe_signal, NULL, &at_once);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

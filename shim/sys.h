@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
 void lk_sys_init(void);
@@ -44,6 +45,11 @@ static inline bool lk_sys_own(const void *address)
 
 /* Whether eight bytes can be read at an aligned address. A system call. */
 bool lk_sys_readable(uint64_t address);
+
+/* The system's own: read and close by name are the wrappers that the host calls. No cancellation
+ * points. */
+ssize_t lk_sys_read(int fd, void *to, size_t room);
+void lk_sys_close(int fd);
 
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);

@@ -69,6 +69,9 @@ struct lk_thread {
     uint32_t late;          /* thread-local destructors have run */
     uint32_t
         cache_seen; /* what inner hiredis calls have recorded, for the outer one: cache/hiredis.c */
+    const void *original; /* the hiredis function that a wrapper has called last; NULL: none */
+    const void *append_context; /* a command is just being appended there, and */
+    uint64_t append_before;     /* how much its output buffer held before: cache/hiredis.h */
     uint32_t
         digest_depth; /* how deep in digest functions that a wrapper forwarded: digest_context.h */
     uint32_t index;   /* from 0 */

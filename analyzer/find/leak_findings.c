@@ -131,8 +131,23 @@ static const char *reply_remedy(const char *branch)
     return "call freeReplyObject on the answer of the write too";
 }
 
+/* Where interpreted code forgot nothing, but keeps what it does not need. */
+static const char *interpreted_remedy(struct report *report, const struct leak_report *leak,
+                                      const char *language)
+{
+    const char *branch = leak->branch == NULL || strcmp(leak->branch, "other") == 0
+                             ? NULL
+                             : leak_branch_words(leak->branch);
+    return report_printf(report,
+                         "find what %s code keeps%s%s, a list, a table or a cache that only grows, "
+                         "and bound it%s",
+                         language, branch == NULL ? "" : " ", branch == NULL ? "" : branch,
+                         strcmp(language, "Python") == 0 ? "; tracemalloc says on which line" : "");
+}
+
 static const char *remedy_of(struct report *report, const struct leak_report *leak)
 {
+    const char *language = stack_language(leak->site->stack);
     if (strcmp(leak->rule, "reply-leak") == 0)
         return reply_remedy(leak->branch);
     if (leak->branch != NULL && strcmp(leak->branch, "connect-failed") == 0)
@@ -141,9 +156,12 @@ static const char *remedy_of(struct report *report, const struct leak_report *le
     if (strcmp(leak->rule, "context-leak") == 0)
         return "call redisFree when the connection is done with, also where an error ends its use, "
                "or keep one connection and use it again";
+    bool lost = leak->reach != NULL && leak->reach->unreachable_count > 0;
+    if (language != NULL && !lost)
+        return interpreted_remedy(report, leak, language);
     char *place = stack_place(leak->site->stack);
     const char *remedy =
-        leak->reach != NULL && leak->reach->unreachable_count > 0
+        lost
             ? report_printf(report, "free what %s allocates before its last pointer is lost", place)
             : report_printf(
                   report,

@@ -146,7 +146,10 @@ static const char *remedy_of(struct report *report, const struct spike_report *s
     if (parts->len == 0)
         return "record with a larger --ring, or sample more coarsely, so that the ring still holds a "
                "spike's allocations when the run ends";
-    char *place = stack_place(g_array_index(parts, struct part, 0).stack);
+    const struct stack *stack = g_array_index(parts, struct part, 0).stack;
+    const char *language = stack_language(stack);
+    char *place = language != NULL ? g_strdup_printf("the %s code that runs then", language)
+                                   : stack_place(stack);
     if (expires_with_period(report, spike, template_name))
         remedy = report_printf(
             report,

@@ -56,6 +56,14 @@ const char *stack_identity(struct report *report, const struct stack *stack);
 /* The innermost frame that is the service's own, not an allocator's, libc's or a client library's:
  * what a reader wants to see first. NULL when there is no frame. */
 const struct frame *stack_culprit(const struct stack *stack);
+/* The innermost frame in which an interpreter runs code that has no frames of its own; NULL: this
+ * is compiled code alone. */
+const struct frame *stack_interpreter(const struct stack *stack);
+/* Whether it lies in the same file as `interpreter` (NULL: no). */
+bool frame_is_interpreters(const struct frame *frame, const struct frame *interpreter);
+/* "Python" and kin, when interpreted code is all that is known of whose the stack is: no compiled
+ * extension stands between it and what it asked for. NULL: it is a compiled function's. */
+const char *stack_language(const struct stack *stack);
 /* Whether a file is the service's own: its executable, or a library that came with it. */
 bool module_is_own(const char *path);
 /* "lookup_answer (llm_cache.c:88)", or as much of it as is known, printable: g_free. */

@@ -113,11 +113,14 @@ static bool only_passes_on(const char *function)
     return passes;
 }
 
-/* How well a frame answers "whose code is it?"; 0 is not at all. */
-static int culprit_rank(const struct frame *frame)
+/* How well a frame answers "whose code is it?"; 0 is not at all. An interpreter does as it is told:
+ * by an extension of its, or by code that has no frames. */
+static int culprit_rank(const struct frame *frame, const struct frame *interpreter)
 {
     if (frame->module == NULL)
         return 1;
+    if (frame_is_interpreters(frame, interpreter))
+        return module_is_own(frame->module) ? 3 : 2;
     if (module_is_own(frame->module))
         return frame->function != NULL && only_passes_on(frame->function) ? 3 : 4;
     return is_foreign_library(frame->module) ? 1 : 2;
@@ -125,15 +128,17 @@ static int culprit_rank(const struct frame *frame)
 
 const struct frame *stack_culprit(const struct stack *stack)
 {
-    const struct frame *best = NULL;
+    const struct frame *best = NULL, *interpreter = stack_interpreter(stack);
     int best_rank = 0;
     for (guint i = 0; i < stack->frames->len; i++) {
         const struct frame *frame = &g_array_index(stack->frames, struct frame, i);
-        int rank = culprit_rank(frame);
+        int rank = culprit_rank(frame, interpreter);
         if (rank > best_rank) {
             best = frame;
             best_rank = rank;
         }
+        if (frame == interpreter && best_rank > 2)
+            break; /* what called the interpreted code is not to blame for it */
     }
     return best;
 }

@@ -312,7 +312,8 @@ void symbols_tell(struct symbols *symbols)
         report_note(report, report_printf(report,
                                           "no debug information for %s: functions have their names "
                                           "from symbol tables alone, and no lines. Build with -g, "
-                                          "or say where debug files are with --debug-path DIR",
+                                          "or say where debug files are: --debug-path DIR, or "
+                                          "DEBUGINFOD_URLS for those of a distribution",
                                           plain));
     if (problem != NULL)
         report_note(report, report_printf(report,

@@ -97,21 +97,46 @@ static void print_frame(const struct page *page, const struct frame *frame, bool
     g_string_free(function, TRUE);
 }
 
+/* Of what stands beyond the frame in which an interpreter runs code without frames, its own frames
+ * tell nothing: the same few come again for each function. */
+static bool tells_nothing(const struct frame *frame, const struct frame *interpreter, bool beyond)
+{
+    return beyond && (frame->module == NULL || frame_is_interpreters(frame, interpreter));
+}
+
+static void print_rest(const struct page *page, guint more, guint left_out,
+                       const struct frame *interpreter)
+{
+    if (more > 0)
+        page_line(page, STYLE_PLAIN, "    and %u more frame%s", more, more == 1 ? "" : "s");
+    if (left_out > 0)
+        page_line(page, STYLE_PLAIN, "    (%u frame%s of %s itself left out)", left_out,
+                  left_out == 1 ? "" : "s", module_name(interpreter));
+}
+
 void text_stack(const struct page *page, const struct stack *stack)
 {
-    guint frames = stack->frames->len;
-    const struct frame *culprit = stack_culprit(stack);
+    guint frames = stack->frames->len, shown = 0, more = 0, left_out = 0;
+    const struct frame *culprit = stack_culprit(stack), *interpreter = stack_interpreter(stack);
     const char *module = NULL;
+    bool beyond = false;
 
     while (frames > 1 && is_starter(&g_array_index(stack->frames, struct frame, frames - 1)))
         frames--;
-    for (guint i = 0; i < MIN(frames, FRAMES_MOST); i++) {
+    for (guint i = 0; i < frames; i++) {
         const struct frame *frame = &g_array_index(stack->frames, struct frame, i);
-        print_frame(page, frame, frame == culprit, module);
-        module = frame->module;
+        if (tells_nothing(frame, interpreter, beyond)) {
+            left_out++;
+        } else if (shown == FRAMES_MOST) {
+            more++;
+        } else {
+            print_frame(page, frame, frame == culprit, module);
+            module = frame->module;
+            shown++;
+        }
+        beyond |= frame == interpreter;
     }
-    if (frames > FRAMES_MOST)
-        page_line(page, STYLE_PLAIN, "    and %u more frames", frames - FRAMES_MOST);
+    print_rest(page, more, left_out, interpreter);
     if (stack->cut)
         page_line(page, STYLE_PLAIN, "    and deeper than what was recorded");
     if (frames == 0)

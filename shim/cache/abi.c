@@ -6,11 +6,11 @@
 #include "cache/resp.h"
 #include "decimal.h"
 
-#define FIELDS_0                                                                                   \
-    .reply_bytes = 48, .reply_length = 16, .reply_text = 24, .reply_elements = 32,                 \
-    .reply_element = 40, .context_bytes = 208, .error = 0, .fd = 132, .flags = 136, .output = 144, \
-    .reader = 152, .kind = 160, .host = 176, .port = 192, .path = 200, .functions = 544,           \
-    .free_function = 32
+#define FIELDS_0                                                                                  \
+    .reply_bytes = 48, .reply_length = 16, .reply_text = 24, .reply_elements = 32,                \
+    .reply_element = 40, .context_bytes = 208, .async_context_bytes = 344, .error = 0, .fd = 132, \
+    .flags = 136, .output = 144, .reader = 152, .kind = 160, .host = 176, .port = 192,            \
+    .path = 200, .functions = 544, .free_function = 32
 
 /* From hiredis.h and read.h of the releases 0.13.3, 0.14.1, 1.0.0, 1.1.0, 1.2.0, 1.3.0 and 1.4.1,
  * for x86-64. */
@@ -23,6 +23,7 @@ static const struct lk_layout layouts[LK_LAYOUTS] = {
                        .reply_elements = 48,
                        .reply_element = 56,
                        .context_bytes = 272,
+                       .async_context_bytes = 464,
                        .error = 8,
                        .fd = 140,
                        .flags = 144,

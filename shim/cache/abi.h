@@ -14,7 +14,7 @@
 
 struct lk_layout { /* byte offsets */
     uint16_t reply_bytes, reply_length, reply_text, reply_elements, reply_element;
-    uint16_t context_bytes, error, fd, flags, output, reader;
+    uint16_t context_bytes, async_context_bytes, error, fd, flags, output, reader;
     uint16_t kind, host, port, path; /* of the context: where it is connected to */
     uint16_t functions;              /* of the reader: its table of functions, and */
     uint16_t free_function;          /* in there: what frees a reply */
@@ -28,6 +28,8 @@ struct lk_library { /* a loaded hiredis */
         *free_reply[3]; /* addresses of freeReplyObject: its own, the global one, the shim's */
     uint32_t
         bound; /* its functions call each other directly (-Bsymbolic): inner calls are not seen */
+    bool
+        hides_callbacks; /* nor are the answers of its asynchronous contexts: see hiredis_async.c */
     int (*format)(char **out, const char *format, va_list arguments);
     int (*format_argv)(char **out, int argc, const char **argv, const size_t *lengths);
     void (*free_command)(char *command);
@@ -35,6 +37,9 @@ struct lk_library { /* a loaded hiredis */
 
 /* The library that holds an original function; NULL when it cannot be told. Keeps errno. */
 struct lk_library *lk_library_of(const void *original);
+
+/* After a dlclose: those that are gone. */
+void lk_library_forget(void);
 
 /* Does the library hold this address? */
 static inline bool lk_library_holds(const struct lk_library *library, const void *address)

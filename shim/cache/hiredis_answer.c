@@ -37,7 +37,7 @@ static void tell(struct lk_settling *answer, const struct lk_layout *layout, con
     lk_answer_end(answer);
 }
 
-void lk_hiredis_answered(const struct lk_traffic *traffic, const void *reply)
+void lk_hiredis_reply(const struct lk_traffic *traffic, const void *reply)
 {
     const struct lk_layout *layout = traffic->library->layout;
     bool plain = lk_context_is_plain(traffic->library, traffic->context);
@@ -53,17 +53,17 @@ void lk_hiredis_answered(const struct lk_traffic *traffic, const void *reply)
         lk_reply_given(layout, reply, LK_TAG(answer.outcome, answer.template_id), answer.time_ns);
 }
 
-void lk_hiredis_connected(const struct lk_traffic *traffic, bool is_new)
+void lk_context_connected(const struct lk_traffic *traffic, bool is_new)
 {
     const struct lk_layout *layout = traffic->library->layout;
     lk_traffic_connected(traffic);
     if (!is_new)
         lk_context_reconnected(layout, traffic->context);
     else if (traffic->recording)
-        lk_context_given(layout, traffic->context, lk_now());
+        lk_context_given(layout, traffic->context, traffic->asynchronous, lk_now());
 }
 
-void lk_hiredis_closing(const struct lk_traffic *traffic)
+void lk_context_closing(const struct lk_traffic *traffic)
 {
     lk_context_freed(traffic->context);
     lk_traffic_closing(traffic);

@@ -6,12 +6,12 @@
 #include "cache/traffic.h"
 
 /* A redisReply, or what a reader of the host's own made, has come; NULL: it was thrown away. */
-void lk_hiredis_answered(const struct lk_traffic *traffic, const void *reply);
+void lk_hiredis_reply(const struct lk_traffic *traffic, const void *reply);
 
 /* The context has just been connected (is_new), or connected again. */
-void lk_hiredis_connected(const struct lk_traffic *traffic, bool is_new);
+void lk_context_connected(const struct lk_traffic *traffic, bool is_new);
 /* The context is about to be freed. */
-void lk_hiredis_closing(const struct lk_traffic *traffic);
+void lk_context_closing(const struct lk_traffic *traffic);
 
 /* lk_traffic.peer of a context. */
 size_t lk_hiredis_peer(const struct lk_traffic *traffic, char *out, size_t room);

@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "cache/abi.h"
+#include "dynamic.h"
 #include "real.h"
 #include "thread.h"
 
 #define LIBRARIES 16u
 
 static struct lk_library libraries[LIBRARIES];
-static uint32_t taken;
+static uint32_t places[LIBRARIES]; /* 1: in use */
+static uint32_t taken;             /* places of which any was ever used */
 
 struct search {
     uintptr_t address;
@@ -20,24 +22,25 @@ struct search {
     char path[1024];
 };
 
+/* Whether it refers to its own functions by name, as others do, so that the wrappers come first. */
+static bool asks_for(const struct dl_phdr_info *module, const char *redis, const char *valkey)
+{
+    return lk_refers_to(module, redis) || lk_refers_to(module, valkey);
+}
+
 static int match(struct dl_phdr_info *info, size_t bytes, void *context)
 {
     struct search *search = context;
-    uintptr_t start = UINTPTR_MAX, end = 0;
+    struct lk_library *library = search->library;
     (void)bytes;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        if (part->p_type != PT_LOAD)
-            continue;
-        uintptr_t from = info->dlpi_addr + part->p_vaddr;
-        start = from < start ? from : start;
-        end = from + part->p_memsz > end ? from + part->p_memsz : end;
-    }
-    if (search->address < start || search->address >= end ||
+    lk_module_extent(info, &library->start, &library->end);
+    if (search->address < library->start || search->address >= library->end ||
         strlen(info->dlpi_name) >= sizeof search->path)
         return 0;
-    search->library->start = start;
-    search->library->end = end;
+    library->bound = !asks_for(info, "redisvAppendCommand", "valkeyvAppendCommand");
+    library->hides_callbacks =
+        !asks_for(info, "redisGetReply", "valkeyGetReply") &&
+        !asks_for(info, "redisGetReplyFromReader", "valkeyGetReplyFromReader");
     strcpy(search->path, info->dlpi_name);
     return 1;
 }
@@ -53,6 +56,12 @@ static const struct lk_layout *layout_by_name(const char *path)
     return strncmp(version, "13", 2) == 0 ? lk_layout_of(LK_LAYOUT_0_13) : NULL;
 }
 
+static void *look_up(void *handle, const char *redis, const char *valkey)
+{
+    void *found = dlsym(handle, redis);
+    return found ? found : dlsym(handle, valkey);
+}
+
 /* False when it cannot be told where the original lies. A library of an unknown layout is
  * remembered too. */
 static bool describe(struct lk_library *library, const void *original)
@@ -60,18 +69,20 @@ static bool describe(struct lk_library *library, const void *original)
     struct search search = {.address = (uintptr_t)original, .library = library};
     if (!dl_iterate_phdr(match, &search))
         return false;
-    void *handle = dlopen(search.path[0] ? search.path : NULL, RTLD_LAZY | RTLD_NOLOAD);
+    void *handle = LK_REAL(dlopen)(search.path[0] ? search.path : NULL, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle)
         return false;
-    library->layout = dlsym(handle, "redisConnectWithOptions") ? lk_layout_of(LK_LAYOUT_1_0)
-                                                               : layout_by_name(search.path);
+    library->layout = look_up(handle, "redisConnectWithOptions", "valkeyConnectWithOptions")
+                          ? lk_layout_of(LK_LAYOUT_1_0)
+                          : layout_by_name(search.path);
     library->free_reply[0] = dlsym(handle, "freeReplyObject");
     library->free_reply[1] = dlsym(RTLD_DEFAULT, "freeReplyObject");
     library->free_reply[2] = (const void *)freeReplyObject;
-    *(void **)&library->format = dlsym(handle, "redisvFormatCommand");
-    *(void **)&library->format_argv = dlsym(handle, "redisFormatCommandArgv");
-    *(void **)&library->free_command = dlsym(handle, "redisFreeCommand");
-    dlclose(handle);
+    *(void **)&library->format = look_up(handle, "redisvFormatCommand", "valkeyvFormatCommand");
+    *(void **)&library->format_argv =
+        look_up(handle, "redisFormatCommandArgv", "valkeyFormatCommandArgv");
+    *(void **)&library->free_command = look_up(handle, "redisFreeCommand", "valkeyFreeCommand");
+    LK_REAL(dlclose)(handle);
     dlerror(); /* what our look-ups left there is not the host's */
     return true;
 }
@@ -88,6 +99,22 @@ static struct lk_library *find(const void *original)
     return NULL;
 }
 
+/* A place that was never used, or of a library that is gone: its wrappers' calls are over. */
+static struct lk_library *take_place(void)
+{
+    for (uint32_t i = 0; i < LIBRARIES; i++) {
+        uint32_t free = 0;
+        if (__atomic_compare_exchange_n(&places[i], &free, 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            uint32_t used = __atomic_load_n(&taken, __ATOMIC_RELAXED);
+            while (used <= i && !__atomic_compare_exchange_n(&taken, &used, i + 1, false,
+                                                             __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+            return &libraries[i];
+        }
+    }
+    return NULL;
+}
+
 /* Two threads may each add the same library at first: the earlier entry serves from then on. */
 static struct lk_library *add(const void *original)
 {
@@ -100,17 +127,14 @@ static struct lk_library *add(const void *original)
     struct lk_library *library = find(original);
     if (library || !known)
         return library;
-    uint32_t place = __atomic_load_n(&taken, __ATOMIC_RELAXED);
-    do
-        if (place >= LIBRARIES)
-            return NULL;
-    while (!__atomic_compare_exchange_n(&taken, &place, place + 1, false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED));
+    library = take_place();
+    if (!library)
+        return NULL;
     uintptr_t end = described.end;
     described.end = 0; /* it holds nothing until all of it is written */
-    libraries[place] = described;
-    __atomic_store_n(&libraries[place].end, end, __ATOMIC_RELEASE);
-    return &libraries[place];
+    *library = described;
+    __atomic_store_n(&library->end, end, __ATOMIC_RELEASE);
+    return library;
 }
 
 struct lk_library *lk_library_of(const void *original)
@@ -119,4 +143,16 @@ struct lk_library *lk_library_of(const void *original)
     if (!library)
         library = add(original);
     return library && library->layout ? library : NULL;
+}
+
+void lk_library_forget(void)
+{
+    uint32_t count = __atomic_load_n(&taken, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!__atomic_load_n(&libraries[i].end, __ATOMIC_ACQUIRE) ||
+            lk_module_at(libraries[i].start))
+            continue;
+        __atomic_store_n(&libraries[i].end, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&places[i], 0, __ATOMIC_RELEASE);
+    }
 }

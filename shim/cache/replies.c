@@ -39,9 +39,11 @@ static uint32_t connect_tag(const struct lk_layout *layout, const void *context)
     return LK_TAG(lk_field_int(context, layout->error) ? LK_OUTCOME_ERROR : LK_OUTCOME_OTHER, 0);
 }
 
-void lk_context_given(const struct lk_layout *layout, const void *context, uint64_t time_ns)
+void lk_context_given(const struct lk_layout *layout, const void *context, bool asynchronous,
+                      uint64_t time_ns)
 {
-    lk_live_insert(LK_LIVE_CONTEXT, (uintptr_t)context, layout->context_bytes, time_ns,
+    lk_live_insert(LK_LIVE_CONTEXT, (uintptr_t)context,
+                   asynchronous ? layout->async_context_bytes : layout->context_bytes, time_ns,
                    lk_site_here(), connect_tag(layout, context), NULL);
 }
 

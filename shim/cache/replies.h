@@ -15,7 +15,8 @@ void lk_reply_freed(const void *reply);
 
 /* A context is given when its connect returns, and connected anew by a later one; its tag says what
  * that came to. */
-void lk_context_given(const struct lk_layout *layout, const void *context, uint64_t time_ns);
+void lk_context_given(const struct lk_layout *layout, const void *context, bool asynchronous,
+                      uint64_t time_ns);
 void lk_context_reconnected(const struct lk_layout *layout, const void *context);
 void lk_context_freed(const void *context);
 

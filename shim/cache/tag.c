@@ -31,7 +31,8 @@ void lk_tag_issued(uint32_t template_id, uint64_t command)
 void lk_tag_settled(uint32_t tag, uint64_t command)
 {
     struct lk_thread *t = &lk_self;
-    bool awaited = LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING && t->tag_command == command;
+    bool awaited = LK_TAG_OUTCOME(t->tag) == LK_OUTCOME_PENDING &&
+                   (t->tag_command == command || t->tag_command == LK_TAG_ANY);
     if (!awaited) { /* what was allocated so far is another command's */
         lk_tag_flush();
         t->pending_count = 0;

@@ -12,6 +12,9 @@
  */
 void lk_tag_issued(uint32_t template_id, uint64_t command);
 
+/* Of a pending tag that belongs to whatever is answered next. */
+#define LK_TAG_ANY UINT64_MAX
+
 /* A command's outcome is known: if it is the one that was issued last, what was allocated since is
  * of that, too. */
 void lk_tag_settled(uint32_t tag, uint64_t command);

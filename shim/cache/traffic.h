@@ -21,6 +21,7 @@ struct lk_traffic {             /* one call of a wrapper */
     bool elsewhere; /* another thread's: this one's stack and allocations have nothing to do with it
                      */
     bool sync;      /* the call waits for the answer: what is allocated until then belongs to it */
+    bool asynchronous; /* the context is: known of one that has just been connected */
 };
 
 /* The context has just been connected, or connected again. */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys.h"
+
 #define TEXTS_OFFSET 1024u
 
 void lk_about_command_name(char *name, size_t room)
@@ -33,12 +35,12 @@ static size_t read_file(const char *path, char *to, size_t room)
     if (fd < 0)
         return 0;
     while (used < room) {
-        ssize_t got = read(fd, to + used, room - used);
+        ssize_t got = lk_sys_read(fd, to + used, room - used);
         if (got <= 0)
             break;
         used += (size_t)got;
     }
-    close(fd);
+    lk_sys_close(fd);
     return used;
 }
 

@@ -83,7 +83,7 @@ static int move_high(int fd)
 {
     int least = high_number();
     int high = least < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, least);
-    close(fd);
+    lk_sys_close(fd);
     return high;
 }
 
@@ -103,7 +103,7 @@ void lk_file_init(void)
     int least = high_number();
     int high = least < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, least);
     if (high >= 0)
-        close(high);
+        lk_sys_close(high);
 }
 
 static int create_file(void)
@@ -138,7 +138,7 @@ static int borrow_file(void)
         return lk_state->fd;
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0 && !is_ours(fd)) {
-        close(fd);
+        lk_sys_close(fd);
         fd = -1;
     }
     return fd;
@@ -193,7 +193,7 @@ static bool reserve(uint64_t end)
     if (!done)
         stop_growing(fd < 0 ? "the file is gone" : lk_sys_reason(errno));
     if (fd >= 0 && fd != lk_state->fd)
-        close(fd);
+        lk_sys_close(fd);
     while (done && reserved < target &&
            !__atomic_compare_exchange_n(&header->reserved_bytes, &reserved, target, false,
                                         __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
@@ -291,7 +291,7 @@ static bool open_now(void)
         !(lk_state->base = map_file(fd, &mapped))) {
         int kept = errno;
         unlink(path);
-        close(fd);
+        lk_sys_close(fd);
         errno = kept;
         return false;
     }
@@ -353,7 +353,7 @@ static void remove_file(void)
     if (fd >= 0)
         unlink(path);
     if (fd >= 0 && fd != lk_state->fd)
-        close(fd);
+        lk_sys_close(fd);
     lk_sys_cancel_again(before);
 }
 

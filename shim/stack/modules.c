@@ -240,7 +240,7 @@ static bool scan_file(void)
     if (fd < 0)
         return false;
     memset(&first_mapping, 0, sizeof first_mapping);
-    while ((got = read(fd, buffer + used, sizeof buffer - 1 - used)) > 0) {
+    while ((got = lk_sys_read(fd, buffer + used, sizeof buffer - 1 - used)) > 0) {
         char *line = buffer, *end;
         used += (size_t)got;
         buffer[used] = '\0';
@@ -254,7 +254,7 @@ static bool scan_file(void)
             used = 0; /* a line longer than any path: pass it by */
         memmove(buffer, line, used);
     }
-    close(fd);
+    lk_sys_close(fd);
     return got == 0;
 }
 

@@ -208,6 +208,12 @@ static void hash_piece(struct lk_received *received, const char *bytes, size_t c
     lk_text_hash_add(&received->hasher, bytes + passed, count - passed);
 }
 
+/* A short text in pieces is put together: it may be a word that says what the answer is. */
+static bool is_kept(const struct lk_received *received)
+{
+    return received->bulk_bytes <= LK_RECEIVED_LINE;
+}
+
 static const char *feed_bulk(struct lk_received *received, const char *at, const char *end,
                              const struct lk_received_sink *sink)
 {
@@ -221,7 +227,10 @@ static const char *feed_bulk(struct lk_received *received, const char *at, const
         return after;
     }
     size_t part = least(received->bulk_left, here);
-    hash_piece(received, at, part);
+    if (is_kept(received))
+        memcpy(received->line + (received->bulk_bytes - received->bulk_left), at, part);
+    else
+        hash_piece(received, at, part);
     received->bulk_left -= part;
     if (!received->bulk_left)
         received->state = AT_BULK_END;
@@ -238,7 +247,7 @@ static const char *feed_bulk_end(struct lk_received *received, const char *at,
     if (*at != '\n')
         return NULL;
     received->state = AT_LINE;
-    end_bulk(received, NULL, sink);
+    end_bulk(received, is_kept(received) ? received->line : NULL, sink);
     return at + 1;
 }
 

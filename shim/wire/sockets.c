@@ -489,11 +489,12 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flag
 
 /* ---- Descriptors that come and go ---- */
 
-/* Asked again, how it went with a connection that is made already, connect fails. */
+/* Asked again, how it went with a connection that is made already, connect fails, but for the first
+ * time where it did not wait: so does hiredis, which closes its descriptors where we see it. */
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     int result = LK_REAL_EARLY(connect)(fd, address, length);
-    if (result == 0 || errno == EINPROGRESS || errno == EINTR)
+    if ((result == 0 || errno == EINPROGRESS || errno == EINTR) && lk_fd_get(fd) != LK_FD_OWNED)
         forget(fd);
     return result;
 }

@@ -37,3 +37,15 @@ needs() { ldd "$1" | awk '{ print $1 }' | grep -vE '^(linux-vdso|/.*/ld-linux)' 
     nm -D --undefined-only "$SHIM" >"$DIR/undefined"
     run ! grep -q __tls_get_addr "$DIR/undefined"
 }
+
+@test "the shim's own code calls none of the wrappers of the system's calls: its files are nobody's sockets" {
+    sed -n 's/^LK_SYMBOL(LIBC, *\([A-Za-z0-9_]*\), ssize_t.*/\1/p' "$ROOT/shim/symbols.def" >"$DIR/names"
+    printf '%s\n' close dup dup2 dup3 connect >>"$DIR/names"
+    grep -qx write "$DIR/names"
+    find "$ROOT/build/obj/shim" -name '*.o' >"$DIR/objects"
+    [ "$(wc -l <"$DIR/objects")" -gt 30 ]
+    while read -r object; do
+        nm --undefined-only "$object" | awk '{ print $2 }' | grep -xFf "$DIR/names" | sed "s|^|${object##*/obj/}: |" || true
+    done <"$DIR/objects" >"$DIR/called"
+    same_text "calls" '' "$(<"$DIR/called")"
+}

@@ -289,13 +289,13 @@ static const void *make_list(int type, size_t count)
 static void answer(int type, const char *text)
 {
     struct lk_traffic how = traffic(true);
-    lk_hiredis_answered(&how, make(reply, type, text));
+    lk_hiredis_reply(&how, make(reply, type, text));
 }
 
 static void answer_list(int type, size_t count)
 {
     struct lk_traffic how = traffic(true);
-    lk_hiredis_answered(&how, make_list(type, count));
+    lk_hiredis_reply(&how, make_list(type, count));
 }
 
 static void assert_journal(const char *expected)
@@ -307,7 +307,7 @@ static void assert_journal(const char *expected)
 static void connect_first(void)
 {
     struct lk_traffic how = traffic(true);
-    lk_hiredis_connected(&how, true);
+    lk_context_connected(&how, true);
     assert_journal("connect 1;");
 }
 
@@ -410,7 +410,7 @@ static void follows_the_database(void **state)
     issue("GET a");
     assert_journal("#0  db0;#1 a db5;#0 OTHER;#1 MISS;#2  db5;#2 ERROR;#3 a db5;");
     struct lk_traffic how = traffic(true);
-    lk_hiredis_connected(&how, false);
+    lk_context_connected(&how, false);
     issue("GET a");
     assert_journal("connect 2;context 5;#0 a db0;");
 }
@@ -444,7 +444,7 @@ static void settles_all_when_it_breaks(void **state)
     assert_int_equal(header.errors, 2);
     issue("GET d");
     answer(LK_REPLY_NIL, NULL);
-    lk_hiredis_closing(&how);
+    lk_context_closing(&how);
     assert_journal("#2 d db0;#2 MISS;disconnect 1;");
     assert_int_equal(live_contexts, 0);
 }
@@ -562,7 +562,7 @@ static void pairs_while_paused(void **state)
     issue_as("SELECT 3", false, false);
     issue("GET d");
     answer(LK_REPLY_NIL, NULL);
-    lk_hiredis_answered(&paused, make(reply, LK_REPLY_NIL, NULL));
+    lk_hiredis_reply(&paused, make(reply, LK_REPLY_NIL, NULL));
     answer(LK_REPLY_STATUS, "OK");
     answer(LK_REPLY_STRING, "v");
     assert_journal("#0 a db0;#3 d db3;#0 MISS;#3 HIT;");

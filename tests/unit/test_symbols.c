@@ -302,6 +302,54 @@ static void the_culprit_is_the_services_own_code(void **state)
     report_free(report);
 }
 
+/* Of a stack of an interpreter: which frame is to blame, in which code runs, whose language it is.
+ */
+static void an_interpreter_does_as_it_is_told(void **state)
+{
+    (void)state;
+    struct report *report = report_new();
+    const char *libc = "/lib/x86_64-linux-gnu/libc.so.6", *python = "/usr/bin/python3.11";
+    const char *numpy = "/usr/lib/python3/dist-packages/numpy/core/_umath.cpython-311.so";
+    const char *uvloop = "/usr/lib/python3/dist-packages/uvloop/loop.cpython-311.so";
+    const char *embedding = "/opt/service/bin/service", *node = "/usr/bin/node";
+    const char *embedded = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0";
+    const char *eval = "_PyEval_EvalFrameDefault";
+    struct frame script[] = {{.function = "malloc", .module = libc},
+                             {.function = "PyMem_Malloc", .module = python},
+                             {.module = python, .offset = 5},
+                             {.function = eval, .module = python},
+                             {.function = "run_callback", .module = uvloop},
+                             {.function = eval, .module = python}};
+    struct frame extension[] = {{.function = "PyMem_Malloc", .module = python},
+                                {.function = "array_zeros", .module = numpy},
+                                {.function = eval, .module = python},
+                                {.function = "run_callback", .module = uvloop}};
+    struct frame in_service[] = {{.function = "PyMem_Malloc", .module = embedded},
+                                 {.function = eval, .module = embedded},
+                                 {.function = "run_script", .module = embedding}};
+    struct frame script_in_node[] = {{.function = "node::Buffer::New", .module = node},
+                                     {.function = "Builtins_CEntry", .module = node},
+                                     {.offset = 0x7f0000001000},
+                                     {.function = "node::Start", .module = node}};
+    struct frame namesake[] = {{.function = "grow_stack", .module = embedding},
+                               {.function = "vm_exec", .module = embedding}};
+#define STACK(frames)    stack_of(report, frames, G_N_ELEMENTS(frames))
+#define LANGUAGE(frames) stack_language(STACK(frames))
+    assert_string_equal(CULPRIT(script), "PyMem_Malloc");
+    assert_string_equal(LANGUAGE(script), "Python");
+    assert_string_equal(stack_interpreter(STACK(script))->function, eval);
+    assert_string_equal(CULPRIT(extension), "array_zeros");
+    assert_null(LANGUAGE(extension));
+    assert_string_equal(CULPRIT(in_service), "run_script");
+    assert_null(LANGUAGE(in_service));
+    assert_string_equal(CULPRIT(script_in_node), "node::Buffer::New");
+    assert_string_equal(LANGUAGE(script_in_node), "JavaScript");
+    assert_string_equal(CULPRIT(namesake), "grow_stack");
+    assert_null(LANGUAGE(namesake));
+    assert_null(stack_interpreter(STACK(namesake)));
+    report_free(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_has_no_file_is_told_once),
         cmocka_unit_test(identity_is_of_functions_not_addresses),
         cmocka_unit_test(the_culprit_is_the_services_own_code),
+        cmocka_unit_test(an_interpreter_does_as_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

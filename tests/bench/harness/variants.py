@@ -50,6 +50,11 @@ HEAPTRACK = ("{heaptrack}/libheaptrack_preload.so",)
 VARIANTS = (
     Variant(PLAIN, "without anything"),
     Variant("leakey-512k", "leakey, sampled, 512 KiB", SHIM, _leakey("512K")),
+    # A service that has run for a while: every page of the ring has been written to before.
+    Variant("leakey-full-ring", "leakey, sampled, 512 KiB, its ring full", SHIM,
+            lambda directory: {"LEAKEY_SAMPLE": "512K", "LEAKEY_RING": "4M",
+                               "LEAKEY_OUTPUT": directory},
+            only=("hiredis-cpu", "wire-pipelined-cpu", "wire-round-trip-cpu")),
     Variant("leakey-4k", "leakey, sampled, 4 KiB", SHIM, _leakey("4K"), leaves="*.leakey"),
     Variant("leakey-all", "leakey, every allocation", SHIM, _leakey("all"), leaves="*.leakey"),
     Variant("heaptrack-raw", "heaptrack, raw records to a file", HEAPTRACK, _heaptrack("raw"),

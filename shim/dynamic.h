@@ -1,0 +1,40 @@
+/*
+ * What a loaded module refers to by name: its dynamic section, as it lies in memory. Pure reading
+ * but for lk_module_at; no allocation. For x86-64.
+ */
+#ifndef LK_DYNAMIC_H
+#define LK_DYNAMIC_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lk_reference {
+    const char *name;
+    void **slot;    /* where the address of what is referred to stands, once it is bound */
+    bool by_a_call; /* a slot of the procedure linkage table: until the first call it may hold an
+                       address within the module */
+};
+
+/* Calls `visit` for each named reference to an address, until that returns false. */
+void lk_references(const struct dl_phdr_info *module,
+                   bool (*visit)(const struct lk_reference *reference, void *context),
+                   void *context);
+
+/* Whether the module refers to that name. */
+bool lk_refers_to(const struct dl_phdr_info *module, const char *name);
+
+/* Whether its dynamic section has an entry of that kind. */
+bool lk_dynamic_has(const struct dl_phdr_info *module, ElfW(Sxword) tag);
+
+/* Whether the address lies in one of its segments. */
+bool lk_module_holds(const struct dl_phdr_info *module, const void *address);
+
+/* From its first to behind its last one; end 0: it has none. */
+void lk_module_extent(const struct dl_phdr_info *module, uintptr_t *start, uintptr_t *end);
+
+/* Whether a module is loaded that begins there. Asks the loader. */
+bool lk_module_at(uintptr_t start);
+
+#endif
