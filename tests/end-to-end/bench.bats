@@ -13,7 +13,7 @@ nothing_is_left() {
 }
 
 @test "two workloads under the shim: table and JSON hold every sample" {
-    bench BENCH='^(malloc-1|tight)$' VARIANTS='^(leakey|plain)' >"$DIR/table"
+    bench BENCH='^(malloc-1|tight)$' VARIANTS='^(leakey-(512k|4k|all)|plain)' >"$DIR/table"
     jqr "$DIR/result.json" '.schema == "leakey.bench/1" and .rounds_count == 1 and .failures == []'
     jqr "$DIR/result.json" '[.workloads[].name] == ["malloc-1", "tight"]'
     for workload in 0 1; do
