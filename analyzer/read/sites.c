@@ -17,7 +17,8 @@ static void add_totals(struct heap_totals *sum, const struct heap_totals *more)
     sum->samples += more->samples;
     sum->sample_frees += more->sample_frees;
     sum->allocated_variance += more->allocated_variance;
-    sum->peak_bytes += more->peak_bytes;
+    /* A damaged capture's numbers may be anything. */
+    sum->peak_bytes = (int64_t)((uint64_t)sum->peak_bytes + (uint64_t)more->peak_bytes);
 }
 
 static struct heap_totals totals_of(const struct lk_counts *counts, uint32_t peak_number)
