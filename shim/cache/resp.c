@@ -12,8 +12,7 @@ static const char *skip_newlines(const char *at, const char *end)
     return at;
 }
 
-/* "<mark><digits>\r\n": what follows it, or NULL. */
-static const char *read_count(const char *at, const char *end, char mark, uint64_t *count)
+const char *lk_resp_count(const char *at, const char *end, char mark, uint64_t *count)
 {
     uint64_t value = 0;
     int digits = 0;
@@ -74,7 +73,7 @@ bool lk_resp_begin(struct lk_resp *resp, const char *bytes, size_t count)
         return false;
     if (*bytes != '*')
         return begin_inline(resp, bytes, (size_t)(end - bytes));
-    resp->at = read_count(bytes, end, '*', &arguments);
+    resp->at = lk_resp_count(bytes, end, '*', &arguments);
     if (!resp->at || arguments == 0 || arguments > LK_RESP_ARGUMENTS)
         return false;
     resp->count = (uint32_t)arguments;
@@ -113,7 +112,7 @@ bool lk_resp_next(struct lk_resp *resp, struct lk_slice *argument)
     resp->index++;
     if (resp->is_inline)
         return next_word(resp, argument);
-    const char *text = read_count(resp->at, resp->end, '$', &bytes);
+    const char *text = lk_resp_count(resp->at, resp->end, '$', &bytes);
     resp->long_bytes = 0;
     if (!text)
         text = read_long(resp, &bytes);

@@ -36,6 +36,9 @@ struct lk_resp { /* a command being read, argument by argument */
         long_hash; /* of the latest argument, where it is a long one: its own are 0 */
 };
 
+/* "<mark><digits>\r\n": what follows it; NULL: it is none, or breaks off before `end`. */
+const char *lk_resp_count(const char *at, const char *end, char mark, uint64_t *count);
+
 /* Begins with the command that stands first in bytes[0..count); false when there is none (empty
  * lines are passed by). */
 bool lk_resp_begin(struct lk_resp *resp, const char *bytes, size_t count);

@@ -8,7 +8,6 @@
 
 enum state { AT_COMMAND, IN_COUNT, IN_INLINE, AT_ARGUMENT, IN_BULK, IN_LONG, IN_BULK_END };
 
-#define DIGITS_MAX   10     /* as in cache/resp.c */
 #define INLINE_FIRST 256u   /* of a line that may be a first command */
 #define LONG_LEAST   16384u /* longer arguments are cut in the buffer, to LK_RESP_LONG_STORED */
 #define HELD_LEAST   256u   /* in commands that are held, those that are no first key, */
@@ -18,29 +17,14 @@ enum state { AT_COMMAND, IN_COUNT, IN_INLINE, AT_ARGUMENT, IN_BULK, IN_LONG, IN_
 
 /* ---- Whole commands in one piece ---- */
 
-/* "*<digits>\r\n" or "$<digits>\r\n": what follows; NULL: it breaks off, or is none. */
-static const char *skip_number(const char *at, const char *end, char mark, uint64_t *number)
-{
-    const char *first = at + 1;
-    uint64_t value = 0;
-    if (at >= end || *at != mark)
-        return NULL;
-    for (at = first; at < end && *at >= '0' && *at <= '9' && at - first < DIGITS_MAX; at++)
-        value = value * 10 + (uint64_t)(*at - '0');
-    if (at == first || end - at < 2 || at[0] != '\r' || at[1] != '\n')
-        return NULL;
-    *number = value;
-    return at + 2;
-}
-
 static const char *skip_command(const char *at, const char *end)
 {
     uint64_t arguments, bytes;
-    at = skip_number(at, end, '*', &arguments);
+    at = lk_resp_count(at, end, '*', &arguments);
     if (at && !arguments)
         return NULL;
     for (uint64_t i = 0; at && i < arguments; i++) {
-        at = skip_number(at, end, '$', &bytes);
+        at = lk_resp_count(at, end, '$', &bytes);
         if (!at || (uint64_t)(end - at) < 2 || bytes > (uint64_t)(end - at) - 2 ||
             at[bytes] != '\r' || at[bytes + 1] != '\n')
             return NULL;
@@ -131,7 +115,7 @@ static bool read_head(struct lk_sent *sent)
     const char *end = sent->head + sent->head_bytes;
     bool counts = sent->state == IN_COUNT;
     uint64_t number;
-    if (skip_number(sent->head, end, counts ? '*' : '$', &number) != end)
+    if (lk_resp_count(sent->head, end, counts ? '*' : '$', &number) != end)
         return false;
     if (counts) {
         put(sent, sent->head, sent->head_bytes);
