@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cache/resp.h"
-#include "decimal.h"
+#include "put.h"
 
 #define FIELDS_0                                                                                  \
     .reply_bytes = 48, .reply_length = 16, .reply_text = 24, .reply_elements = 32,                \
@@ -122,25 +122,6 @@ size_t lk_context_output(const struct lk_layout *layout, const void *context, co
     return *bytes ? lk_sds_length(*bytes, layout->old_strings) : 0;
 }
 
-static size_t put(char *out, size_t room, size_t used, const char *text, size_t bytes)
-{
-    if (bytes > room - used)
-        bytes = room - used;
-    memcpy(out + used, text, bytes);
-    return used + bytes;
-}
-
-static size_t put_text(char *out, size_t room, size_t used, const char *text)
-{
-    return put(out, room, used, text, strlen(text));
-}
-
-static size_t put_number(char *out, size_t room, size_t used, uint32_t number)
-{
-    char digits[LK_DECIMAL_ROOM];
-    return put(out, room, used, digits, lk_decimal(digits, number));
-}
-
 size_t lk_context_peer(const struct lk_layout *layout, const void *context, char *out, size_t room)
 {
     enum { TCP, UNIX };
@@ -148,12 +129,12 @@ size_t lk_context_peer(const struct lk_layout *layout, const void *context, char
     const char *host = lk_field(context, layout->host), *path = lk_field(context, layout->path);
     size_t used = 0;
     if (kind == UNIX && path) {
-        used = put_text(out, room, used, "unix:");
-        used = put_text(out, room, used, path);
+        used = lk_put_text(out, room, used, "unix:");
+        used = lk_put_text(out, room, used, path);
     } else if (kind == TCP && host) {
-        used = put_text(out, room, used, host);
-        used = put_text(out, room, used, ":");
-        used = put_number(out, room, used, (uint32_t)lk_field_int(context, layout->port));
+        used = lk_put_text(out, room, used, host);
+        used = lk_put_text(out, room, used, ":");
+        used = lk_put_number(out, room, used, (uint32_t)lk_field_int(context, layout->port));
     }
     return used;
 }

@@ -5,25 +5,17 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "decimal.h"
+#include "put.h"
 #include "wire/wire.h"
-
-static size_t put(char *out, size_t room, size_t used, const char *text, size_t bytes)
-{
-    if (bytes > room - used)
-        bytes = room - used;
-    memcpy(out + used, text, bytes);
-    return used + bytes;
-}
 
 static size_t put_address(char *out, size_t room, int family, const void *address, in_port_t port)
 {
-    char text[INET6_ADDRSTRLEN], digits[LK_DECIMAL_ROOM];
+    char text[INET6_ADDRSTRLEN];
     if (!inet_ntop(family, address, text, sizeof text))
         return 0;
-    size_t used = put(out, room, 0, text, strlen(text));
-    used = put(out, room, used, ":", 1);
-    return put(out, room, used, digits, lk_decimal(digits, ntohs(port)));
+    size_t used = lk_put_text(out, room, 0, text);
+    used = lk_put_text(out, room, used, ":");
+    return lk_put_number(out, room, used, ntohs(port));
 }
 
 static size_t put_path(char *out, size_t room, const struct sockaddr_un *address, socklen_t bytes)
@@ -32,8 +24,8 @@ static size_t put_path(char *out, size_t room, const struct sockaddr_un *address
     size_t length = bytes > before ? strnlen(address->sun_path, bytes - before) : 0;
     if (!length) /* nameless, or an abstract name */
         return 0;
-    size_t used = put(out, room, 0, "unix:", 5);
-    return put(out, room, used, address->sun_path, length);
+    size_t used = lk_put_text(out, room, 0, "unix:");
+    return lk_put(out, room, used, address->sun_path, length);
 }
 
 size_t lk_wire_peer(int fd, char *out, size_t room)
