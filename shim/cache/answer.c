@@ -148,14 +148,6 @@ static bool is_text(const struct lk_value *value, const char *upper)
     return value->text && lk_slice_is(&text, upper);
 }
 
-static void begin_seen(struct lk_answering *now, const struct lk_queue *queue,
-                       const struct lk_value *value)
-{
-    const struct lk_pending *key = lk_queue_first(queue);
-    const struct lk_command_info *info = lk_command_info_at(key ? key->info : SIZE_MAX);
-    lk_seen_begin(&now->seen, info, key ? key->flags : 0, value);
-}
-
 /* Where an answer has an element for each key, and one is complete: it settles its key. */
 static void settle_element(struct lk_settling *answer, struct lk_queue *queue)
 {
@@ -183,8 +175,9 @@ static void begin_command(struct lk_settling *answer, struct lk_queue *queue,
 {
     struct lk_answering *now = &answer->connection->answering;
     const struct lk_pending *key = lk_queue_first(queue);
+    const struct lk_command_info *info = lk_command_info_at(key ? key->info : SIZE_MAX);
     now->sequence = key ? key->sequence : UINT64_MAX;
-    begin_seen(now, queue, value);
+    lk_seen_begin(&now->seen, info, key ? key->flags : 0, value);
 }
 
 /* What the answered command does to the connection, by the answer's first value. */
