@@ -148,9 +148,9 @@ ssize_t lk_sys_read(int fd, void *to, size_t room)
     return syscall(SYS_read, fd, to, room);
 }
 
-void lk_sys_close(int fd)
+int lk_sys_close(int fd)
 {
-    syscall(SYS_close, fd);
+    return (int)syscall(SYS_close, fd);
 }
 
 /* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */

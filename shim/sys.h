@@ -49,7 +49,7 @@ bool lk_sys_readable(uint64_t address);
 /* The system's own: read and close by name are the wrappers that the host calls. No cancellation
  * points. */
 ssize_t lk_sys_read(int fd, void *to, size_t room);
-void lk_sys_close(int fd);
+int lk_sys_close(int fd);
 
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys.h"
+
 ssize_t lk_early_write(int fd, const void *buffer, size_t bytes)
 {
     return syscall(SYS_write, fd, buffer, bytes);
@@ -30,11 +32,6 @@ ssize_t lk_early_send(int fd, const void *buffer, size_t bytes, int flags)
 ssize_t lk_early_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     return syscall(SYS_sendmsg, fd, message, flags);
-}
-
-ssize_t lk_early_read(int fd, void *buffer, size_t bytes)
-{
-    return syscall(SYS_read, fd, buffer, bytes);
 }
 
 ssize_t lk_early_readv(int fd, const struct iovec *parts, int count)
@@ -68,7 +65,7 @@ static void check(size_t bytes, size_t room)
 ssize_t lk_early_read_chk(int fd, void *buffer, size_t bytes, size_t room)
 {
     check(bytes, room);
-    return lk_early_read(fd, buffer, bytes);
+    return lk_sys_read(fd, buffer, bytes);
 }
 
 ssize_t lk_early_recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags)
@@ -87,11 +84,6 @@ ssize_t lk_early_recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, i
 int lk_early_connect(int fd, const void *address, socklen_t length)
 {
     return (int)syscall(SYS_connect, fd, address, length);
-}
-
-int lk_early_close(int fd)
-{
-    return (int)syscall(SYS_close, fd);
 }
 
 int lk_early_dup(int fd)
