@@ -6,44 +6,13 @@
 #include <string.h>
 
 #include "cache/commands.h"
+#include "common/played_text.h"
 #include "wire/received.h"
 #include "wire/sent.h"
 
 #define MOST_BYTES 60000u /* so that a command never fills a buffer: those are told by a part */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-/* ---- A hash that adds up, in place of text.c's ---- */
-
-#define HASH_BEGIN 14695981039346656037u
-
-static uint64_t add(uint64_t hash, const void *text, size_t bytes)
-{
-    const unsigned char *at = text;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ at[i]) * 1099511628211u;
-    return hash;
-}
-
-uint64_t lk_text_hash(const void *text, size_t bytes)
-{
-    return add(HASH_BEGIN, text, bytes);
-}
-
-void lk_text_hash_begin(struct lk_text_hasher *hasher)
-{
-    hasher->state[0] = HASH_BEGIN;
-}
-
-void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t bytes)
-{
-    hasher->state[0] = add(hasher->state[0], text, bytes);
-}
-
-uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
-{
-    return hasher->state[0];
-}
 
 /* ---- What was told: how often, and a hash of all of it ---- */
 
@@ -56,7 +25,7 @@ struct told {
 static void tell(struct told *told, uint64_t number)
 {
     told->count++;
-    told->hash = add(told->hash ? told->hash : HASH_BEGIN, &number, sizeof number);
+    told->hash = played_hash(told->hash ? told->hash : PLAYED_HASH_BEGIN, &number, sizeof number);
 }
 
 /* Of a long argument the beginning alone is there, but its length and its hash. */

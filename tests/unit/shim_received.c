@@ -8,34 +8,8 @@
 
 #include <cmocka.h>
 
+#include "common/played_text.h"
 #include "wire/received.h"
-
-/* ---- A hash that adds up, in place of text.c's ---- */
-
-static uint64_t add(uint64_t hash, const void *text, size_t bytes)
-{
-    const unsigned char *at = text;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ at[i]) * 1099511628211u;
-    return hash;
-}
-
-#define HASH_BEGIN 14695981039346656037u
-
-void lk_text_hash_begin(struct lk_text_hasher *hasher)
-{
-    hasher->state[0] = HASH_BEGIN;
-}
-
-void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t bytes)
-{
-    hasher->state[0] = add(hasher->state[0], text, bytes);
-}
-
-uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
-{
-    return hasher->state[0];
-}
 
 /* ---- What is told, as lines; and what should be ---- */
 
@@ -64,7 +38,7 @@ static bool value(void *context, uint32_t depth, const struct lk_value *value)
     uint64_t hash = value->hash;
     (void)context;
     if (value->text)
-        hash = add(HASH_BEGIN, value->text, value->bytes);
+        hash = played_hash(PLAYED_HASH_BEGIN, value->text, value->bytes);
     note_value(journal, &written, depth, value->type, value->integer, value->elements, value->bytes,
                hash);
     return depth < deepest;
@@ -104,7 +78,7 @@ static void expect(uint32_t depth, int type, int64_t integer, uint64_t elements,
 {
     if (told && depth <= deepest)
         note_value(truth, &true_bytes, depth, type, integer, elements, bytes,
-                   text ? add(HASH_BEGIN, text, bytes) : 0);
+                   text ? played_hash(PLAYED_HASH_BEGIN, text, bytes) : 0);
 }
 
 static void put_bulk(char mark, int type, uint32_t depth, bool told)

@@ -9,39 +9,8 @@
 #include <cmocka.h>
 
 #include "cache/commands.h"
+#include "common/played_text.h"
 #include "wire/sent.h"
-
-/* ---- A hash that adds up, in place of text.c's ---- */
-
-static uint64_t add(uint64_t hash, const void *text, size_t bytes)
-{
-    const unsigned char *at = text;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ at[i]) * 1099511628211u;
-    return hash;
-}
-
-#define HASH_BEGIN 14695981039346656037u
-
-uint64_t lk_text_hash(const void *text, size_t bytes)
-{
-    return add(HASH_BEGIN, text, bytes);
-}
-
-void lk_text_hash_begin(struct lk_text_hasher *hasher)
-{
-    hasher->state[0] = HASH_BEGIN;
-}
-
-void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t bytes)
-{
-    hasher->state[0] = add(hasher->state[0], text, bytes);
-}
-
-uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
-{
-    return hasher->state[0];
-}
 
 /* ---- What is told ---- */
 
