@@ -5,14 +5,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "find/cache_faults.h"
 #include "find/evidence.h"
-#include "find/identities.h"
 #include "find/predict.h"
 
-#define COUNT_MIN      5    /* fewer duplicates, or ... */
-#define SHARE_MIN      0.01 /* ... a smaller share of the misses is not worth a finding */
-#define COUNT_ERROR    20   /* as many, and ... */
-#define SHARE_ERROR    0.2  /* ... such a share is an error */
 #define PAIRS_ALIGNED  2000 /* of the duplicates, evenly spread: shares are taken from these */
 #define EVIDENCE_MAX   5
 #define CALL_SITES_MAX 5
@@ -338,11 +334,13 @@ static void report_duplicates(struct cache_model *model, const struct identities
                                     .all = all,
                                     .count = count};
     double share = (double)count / (double)MAX(1, duplicates.template->ring_misses);
-    bool serious = count >= COUNT_ERROR && share >= SHARE_ERROR;
+    bool serious = (double)count >= thresholds.duplicate_misses_error &&
+                   share >= thresholds.duplicate_share_error;
     struct pairing pairing;
     struct finding *finding;
 
-    if (count < COUNT_MIN || share < SHARE_MIN || !duplicates.cures)
+    if ((double)count < thresholds.duplicate_misses_min || share < thresholds.duplicate_share_min ||
+        !duplicates.cures)
         return;
     duplicates.variations = g_array_new(FALSE, FALSE, sizeof(struct variation));
     pairing = pairing_new(model, duplicates.cures);
@@ -380,16 +378,13 @@ static void report_templates(struct cache_model *model, const struct identities 
     g_free(of_template);
 }
 
-void find_duplicates(struct report *report, struct cache_model *model)
+void find_duplicates(struct cache_model *model, const struct identities *identities)
 {
-    struct identities *identities = identities_new(model);
     GArray *found = mark_duplicates(model, identities);
 
-    (void)report;
     cache_model_publish_causes(model);
     for (guint t = 0; t < model->templates->len; t++)
         model_template(model, t)->report->distinct_inputs = identities_count(identities, model, t);
     report_templates(model, identities, found);
     g_array_free(found, TRUE);
-    identities_free(identities);
 }

@@ -170,8 +170,8 @@ static void run_steps(struct report *report, GPtrArray *captures,
         reachability_model(report, symbols, captures, options->searches);
     tell(options, "cache", 0.3);
     struct cache_model *cache = cache_model_new(report, symbols, captures);
-    tell(options, "same inputs", 0.5);
-    find_duplicates(report, cache);
+    tell(options, "cache faults", 0.5);
+    find_cache_faults(cache);
     tell(options, "leaks", 0.8);
     find_leaks(report, symbols, captures, cache);
     suppress_leaks(report, options->suppressions);

@@ -87,9 +87,9 @@ void find_spikes(struct report *report, struct symbols *symbols, GPtrArray *capt
 struct cache_model *cache_model_new(struct report *report, struct symbols *symbols,
                                     GPtrArray *captures);
 void cache_model_free(struct cache_model *model);
-/* find/duplicates.c: same input under different keys; fills causes.duplicate_input,
- * distinct_inputs, findings. */
-void find_duplicates(struct report *report, struct cache_model *model);
+/* find/cache_faults.c: every rule about the cache; fills causes.duplicate_input, distinct_inputs and
+ * findings of the model's report. */
+void find_cache_faults(struct cache_model *model);
 /* model/windows.c: report->windows, from events of heap and cache. */
 void windows_model(struct report *report, struct cache_model *model, GPtrArray *captures);
 /* find/cost.c */

@@ -37,7 +37,7 @@ void script_analyse(struct script *script)
 {
     script->report = report_new();
     script->model = cache_model_new(script->report, NULL, script->captures);
-    find_duplicates(script->report, script->model);
+    find_cache_faults(script->model);
 }
 
 void script_clear(struct script *script)

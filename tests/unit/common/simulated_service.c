@@ -248,7 +248,7 @@ struct simulation simulate(const struct service *service)
     simulation.model = cache_model_new(simulation.report, NULL, simulation.captures);
     if (service->hashed)
         hide_texts(&simulation);
-    find_duplicates(simulation.report, simulation.model);
+    find_cache_faults(simulation.model);
     return simulation;
 }
 
