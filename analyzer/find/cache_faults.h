@@ -14,5 +14,20 @@ typedef void cache_rule(struct cache_model *model, const struct identities *iden
 /* duplicates.c: same input under different keys; fills causes.duplicate_input and distinct_inputs
  * as well. */
 cache_rule find_duplicates;
+/* entry_faults.c: never-read missing-ttl short-ttl evicted-early */
+cache_rule find_entry_faults;
+/* traffic_faults.c: unbounded-cardinality stampede */
+cache_rule find_traffic_faults;
+/* worth.c: oversized-value not-worth-caching */
+cache_rule find_worthless;
+
+/* A finding on a template, which shows its call sites. */
+struct finding *fault_new(struct cache_model *model, uint32_t template_index, const char *rule,
+                          enum severity severity);
+/* Whether that rule has spoken of the template. */
+bool fault_told(const struct cache_model *model, uint32_t template_index, const char *rule);
+/* Whether an earlier rule has already said of the template what makes it so: its keys miss because
+ * of what they hold. What follows from that is a note. */
+bool fault_follows(const struct cache_model *model, uint32_t template_index);
 
 #endif

@@ -17,6 +17,7 @@ struct entry { /* of one identity, in the cured cache */
 struct cured {
     const struct cache_model *model;
     const uint32_t *identities;
+    int64_t ttl_ns; /* 0: as written */
     uint32_t template_index;
     struct entry *entries;
     uint8_t *needed;      /* of each access: a write that still has to be made */
@@ -25,10 +26,13 @@ struct cured {
     double saved_seconds, saved_bytes;
 };
 
-static int64_t ttl_of(const struct cache_access *access, const struct entry *entry)
+static int64_t ttl_of(const struct cured *cured, const struct cache_access *access,
+                      const struct entry *entry)
 {
     if (access->ttl_ms == LK_TTL_UNKNOWN && entry->written)
         return entry->ttl_ns;
+    if (cured->ttl_ns && access->ttl_ms >= 0)
+        return cured->ttl_ns;
     return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000 ? access->ttl_ms * 1000000
                                                                        : INT64_MAX;
 }
@@ -84,7 +88,7 @@ static void step_write(struct cured *cured, struct entry *entry, const struct ca
     if (access->partner != CACHE_NONE && !cured->needed[index])
         cured->saved_bytes += (double)access->value_bytes;
     else
-        write_entry(entry, access->time_ns, ttl_of(access, entry));
+        write_entry(entry, access->time_ns, ttl_of(cured, access, entry));
 }
 
 static void flush(struct cured *cured, const struct cache_access *access)
@@ -114,7 +118,7 @@ static void step(struct cured *cured, uint32_t index)
     if (access->flags & ACCESS_WRITE)
         step_write(cured, entry, access, index);
     if (access->flags & ACCESS_EXPIRE && access->ttl_ms != LK_TTL_UNKNOWN && entry->written)
-        entry->expires_ns = later(access->time_ns, ttl_of(access, entry));
+        entry->expires_ns = later(access->time_ns, ttl_of(cured, access, entry));
     if (access->flags & ACCESS_DELETE)
         entry->alive = false;
 }
@@ -193,16 +197,18 @@ static void fill_ratio(const struct cured *cured, struct prediction *prediction)
     prediction->hit_ratio_interval[1] = MAX(MAX(booted[1], plain[1]), prediction->hit_ratio);
 }
 
-struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities,
-                                 size_t identity_count, uint32_t template_index)
+struct prediction *predict_change(struct cache_model *model, uint32_t template_index,
+                                  const struct prediction_change *change)
 {
     struct prediction *prediction = report_alloc(model->report, sizeof(*prediction));
     const struct cache_template *template = model_template(model, template_index);
-    struct cured cured = {
-        .model = model, .identities = identities, .template_index = template_index};
+    struct cured cured = {.model = model,
+                          .identities = change->identities,
+                          .ttl_ns = change->ttl_ns,
+                          .template_index = template_index};
     double median = template->report->recompute_p50, scale = 1, keys = 0;
 
-    cured.entries = g_new0(struct entry, identity_count + 1);
+    cured.entries = g_new0(struct entry, change->identity_count + 1);
     cured.needed = g_new0(uint8_t, model->accesses->len + 1);
     cured.outcomes = g_array_new(FALSE, FALSE, sizeof(uint8_t));
     cured.recompute_ns = isnan(median) ? 0 : (int64_t)(median * 1e9);
@@ -210,7 +216,7 @@ struct prediction *predict_cured(struct cache_model *model, const uint32_t *iden
         step(&cured, i);
     if (template->ring_misses)
         scale = (double)template->report->misses / (double)template->ring_misses;
-    for (size_t i = 0; i < identity_count; i++)
+    for (size_t i = 0; i < change->identity_count; i++)
         keys += cured.entries[i].used;
     if (!model->complete && template->key_count)
         keys *= template->report->distinct_keys / template->key_count;
@@ -222,4 +228,12 @@ struct prediction *predict_cured(struct cache_model *model, const uint32_t *iden
     g_free(cured.needed);
     g_array_free(cured.outcomes, TRUE);
     return prediction;
+}
+
+struct prediction *predict_cured(struct cache_model *model, const uint32_t *identities,
+                                 size_t identity_count, uint32_t template_index)
+{
+    const struct prediction_change change = {identities, identity_count, 0};
+
+    return predict_change(model, template_index, &change);
 }

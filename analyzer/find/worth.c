@@ -1,0 +1,109 @@
+/* Whether a template's cache saves more time than it takes: what its reads and writes cost, against
+ * what its hits spared. */
+#include <math.h>
+
+#include "find/cache_faults.h"
+#include "model/units.h"
+
+struct worth {                             /* of one template */
+    GArray *hits, *hit_bytes, *recomputes; /* double: seconds, bytes, seconds */
+    double seconds;                        /* all reads and writes took */
+};
+
+static gint by_value(gconstpointer a, gconstpointer b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(GArray *values)
+{
+    g_array_sort(values, by_value);
+    return values->len ? g_array_index(values, double, values->len / 2) : NAN;
+}
+
+static void weigh(const struct cache_model *model, const struct cache_access *access,
+                  struct worth *worth)
+{
+    double seconds = (double)(access->reply_ns - access->time_ns) / 1e9;
+    double bytes = (double)access->value_bytes;
+    double recompute = access_recompute_seconds(model, access);
+
+    if (access->reply_ns != INT64_MAX)
+        worth->seconds += seconds;
+    if (access->reply_ns != INT64_MAX && access->flags & ACCESS_HIT) {
+        g_array_append_val(worth->hits, seconds);
+        g_array_append_val(worth->hit_bytes, bytes);
+    }
+    if (!isnan(recompute)) {
+        /* From the miss's answer on: asking is what the cache costs, not what computing does. */
+        double computing =
+            recompute - (access->reply_ns == INT64_MAX ? 0 : fmin(seconds, recompute));
+
+        g_array_append_val(worth->recomputes, computing);
+    }
+}
+
+static const char *remedy_of(bool oversized)
+{
+    return oversized
+               ? "store less: compress the value, or cache the part that is read; large values "
+                 "also make every other client of the server wait"
+               : "do not cache this: computing it again is faster than asking for it; or keep "
+                 "it in the process";
+}
+
+static void judge(struct cache_model *model, uint32_t template_index, struct worth *worth)
+{
+    const struct template_report *report = model_template(model, template_index)->report;
+    double hit = median(worth->hits), recompute = median(worth->recomputes);
+    double bytes = median(worth->hit_bytes);
+    double ratio = worth->seconds / fmax(1e-9, recompute * worth->hits->len);
+    bool oversized = bytes >= thresholds.oversized_bytes_min;
+    char takes[UNITS_ROOM], computes[UNITS_ROOM], size[UNITS_ROOM];
+    struct finding *finding;
+
+    /* A typical hit has to be slower than a typical recompute as well: many misses alone make no
+     * template worthless, they have causes of their own. */
+    if (worth->hits->len < thresholds.worth_hits_min ||
+        worth->recomputes->len < thresholds.worth_recomputes_min ||
+        ratio < thresholds.worth_cost_ratio_min || hit < recompute)
+        return;
+    finding = fault_new(model, template_index, oversized ? "oversized-value" : "not-worth-caching",
+                        SEVERITY_WARNING);
+    finding->message =
+        report_printf(model->report, "a hit on %s takes %s, computing the value %s; a value has %s",
+                      report->name, units_seconds(takes, sizeof(takes), hit),
+                      units_seconds(computes, sizeof(computes), recompute),
+                      units_bytes(size, sizeof(size), bytes));
+    finding->remedy = remedy_of(oversized);
+    finding_metric(finding, "hit_seconds", hit);
+    finding_metric(finding, "recompute_seconds", recompute);
+    finding_metric(finding, "value_bytes", bytes);
+    finding_metric(finding, "cost_ratio", ratio);
+}
+
+void find_worthless(struct cache_model *model, const struct identities *identities)
+{
+    struct worth *worths = g_new0(struct worth, model->templates->len + 1);
+
+    (void)identities;
+    for (guint t = 0; t < model->templates->len; t++)
+        worths[t] = (struct worth){g_array_new(FALSE, FALSE, sizeof(double)),
+                                   g_array_new(FALSE, FALSE, sizeof(double)),
+                                   g_array_new(FALSE, FALSE, sizeof(double)), 0};
+    for (guint i = 0; i < model->accesses->len; i++) {
+        const struct cache_access *access = model_access(model, i);
+
+        if (access->key != CACHE_NONE)
+            weigh(model, access, &worths[model_key(model, access->key)->template_index]);
+    }
+    for (guint t = 0; t < model->templates->len; t++) {
+        judge(model, t, &worths[t]);
+        g_array_free(worths[t].hits, TRUE);
+        g_array_free(worths[t].hit_bytes, TRUE);
+        g_array_free(worths[t].recomputes, TRUE);
+    }
+    g_free(worths);
+}
