@@ -7,35 +7,41 @@
 #define GIB           1073741824.0
 #define MONTH_SECONDS (365.25 / 12 * 86400)
 #define NS            1e-9
+/* What Redis 7 keeps for an entry beside key and value: two dictionary entries (one of them for the
+ * expiry), an object's head, and what the allocator rounds up. */
+#define ENTRY_OVERHEAD_BYTES 80
 
 struct holding { /* the value that a key holds, and whether anyone read it */
     int64_t since_ns, expires_ns;
-    uint64_t bytes;
+    uint64_t bytes, entry_bytes; /* of the value; with its key and what Redis keeps beside it */
     bool held, read;
 };
 
 struct waste {
     double bytes;        /* written and never read */
-    double byte_seconds; /* of these, while they were held */
+    double byte_seconds; /* of these with keys and overhead, while they were held */
 };
 
 static void let_go(struct waste *waste, struct holding *holding, int64_t now_ns)
 {
     if (holding->held && !holding->read) {
         waste->bytes += (double)holding->bytes;
-        waste->byte_seconds += (double)holding->bytes *
+        waste->byte_seconds += (double)holding->entry_bytes *
                                (double)(MIN(now_ns, holding->expires_ns) - holding->since_ns) * NS;
     }
     holding->held = false;
 }
 
-static void take(struct waste *waste, struct holding *holding, const struct cache_access *access)
+static void take(struct waste *waste, struct holding *holding, const struct cache_access *access,
+                 uint32_t key_bytes)
 {
     let_go(waste, holding, access->time_ns);
-    *holding = (struct holding){.since_ns = access->time_ns,
-                                .expires_ns = INT64_MAX,
-                                .bytes = access->value_bytes,
-                                .held = true};
+    *holding =
+        (struct holding){.since_ns = access->time_ns,
+                         .expires_ns = INT64_MAX,
+                         .bytes = access->value_bytes,
+                         .entry_bytes = access->value_bytes + key_bytes + ENTRY_OVERHEAD_BYTES,
+                         .held = true};
     if (access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000)
         holding->expires_ns = access->time_ns + access->ttl_ms * 1000000;
 }
@@ -66,7 +72,7 @@ static struct waste unread_values(const struct cache_model *model)
         if (access->flags & ACCESS_HIT)
             holdings[access->key].read = true;
         if (access->flags & ACCESS_WRITE)
-            take(&waste, &holdings[access->key], access);
+            take(&waste, &holdings[access->key], access, model_key(model, access->key)->key_bytes);
         if (access->flags & ACCESS_DELETE)
             let_go(&waste, &holdings[access->key], access->time_ns);
     }

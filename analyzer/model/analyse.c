@@ -176,6 +176,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
     find_leaks(report, symbols, captures, cache);
     suppress_leaks(report, options->suppressions);
     find_spikes(report, symbols, captures, cache);
+    outcomes_model(report, cache);
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);

@@ -87,9 +87,12 @@ void find_spikes(struct report *report, struct symbols *symbols, GPtrArray *capt
 struct cache_model *cache_model_new(struct report *report, struct symbols *symbols,
                                     GPtrArray *captures);
 void cache_model_free(struct cache_model *model);
-/* find/cache_faults.c: every rule about the cache; fills causes.duplicate_input, distinct_inputs and
- * findings of the model's report. */
+/* find/cache_faults.c: every rule about the cache; fills causes.duplicate_input, distinct_inputs
+ * and findings of the model's report. */
 void find_cache_faults(struct cache_model *model);
+/* model/outcomes.c: what each template's hits, misses and writes allocated, kept and leaked; after
+ * find_leaks. */
+void outcomes_model(struct report *report, const struct cache_model *model);
 /* model/windows.c: report->windows, from events of heap and cache. */
 void windows_model(struct report *report, struct cache_model *model, GPtrArray *captures);
 /* find/cost.c */

@@ -81,6 +81,14 @@ struct miss_causes {
     uint64_t first_seen, duplicate_input, expired, evicted, deleted, concurrent, not_stored;
 };
 
+#define OUTCOMES 3 /* hit, miss, write */
+
+struct outcome_bytes { /* of the heap, after commands with one outcome; NAN unknown */
+    double allocated;  /* until the thread's next command */
+    double kept;       /* of these, live at the end */
+    double leaked;     /* by the leaks of that template and outcome; replies are among them */
+};
+
 struct template_report {
     const char *name;
     uint64_t reads, hits, misses, writes, deletes, errors;
@@ -94,7 +102,8 @@ struct template_report {
     double ttl_min, ttl_median, ttl_max;                  /* seconds; NAN */
     double recompute_p50, recompute_p99, recompute_total; /* seconds; NAN */
     double latency_p50, latency_p99;                      /* seconds; NAN */
-    GPtrArray *call_sites;                                /* of const struct stack * */
+    struct outcome_bytes outcome_bytes[OUTCOMES];
+    GPtrArray *call_sites; /* of const struct stack * */
 };
 
 struct cache_report {

@@ -238,6 +238,24 @@ static json_t *hit_ratio(uint64_t hits, uint64_t misses)
     return json_number(hits + misses == 0 ? NAN : (double)hits / (double)(hits + misses));
 }
 
+/* Bytes per command of that outcome. */
+static json_t *make_outcome(const struct outcome_bytes *bytes, uint64_t commands)
+{
+    double count = commands == 0 ? NAN : (double)commands;
+
+    return json_pack("{so, so, so}", "allocated_bytes", json_number(bytes->allocated / count),
+                     "kept_bytes", json_number(bytes->kept / count), "leaked_bytes",
+                     json_number(bytes->leaked / count));
+}
+
+static json_t *make_outcomes(const struct template_report *template)
+{
+    return json_pack("{so, so, so}", "hit",
+                     make_outcome(&template->outcome_bytes[0], template->hits), "miss",
+                     make_outcome(&template->outcome_bytes[1], template->misses), "write",
+                     make_outcome(&template->outcome_bytes[2], template->writes));
+}
+
 static json_t *make_template(const void *element)
 {
     const struct template_report *template = element;
@@ -254,11 +272,11 @@ static json_t *make_template(const void *element)
                              "distinct_keys", json_whole(template->distinct_keys),     //
                              "distinct_keys_error_ratio",                              //
                              json_number(template->distinct_keys_error_ratio));
-    json_t *rest = json_pack("{so, so, so, s{so, so, so, so}, s{so, so, so}, s{so, so}, so}",   //
-                             "distinct_inputs", json_whole(template->distinct_inputs),          //
-                             "miss_causes", make_causes(&template->causes),                     //
-                             "never_read_keys", json_whole(template->never_read_keys),          //
-                             "ttl_seconds", "none_count", json_count(template->ttl_none_count), //
+    json_t *rest = json_pack("{so, so, so, s{so, so, so, so}, s{so, so, so}, s{so, so}, so, so}", //
+                             "distinct_inputs", json_whole(template->distinct_inputs),            //
+                             "miss_causes", make_causes(&template->causes),                       //
+                             "never_read_keys", json_whole(template->never_read_keys),            //
+                             "ttl_seconds", "none_count", json_count(template->ttl_none_count),   //
                              "min", json_number(template->ttl_min), "median",
                              json_number(template->ttl_median),                                //
                              "max", json_number(template->ttl_max),                            //
@@ -267,6 +285,7 @@ static json_t *make_template(const void *element)
                              "total", json_number(template->recompute_total),                  //
                              "latency_seconds", "p50", json_number(template->latency_p50),     //
                              "p99", json_number(template->latency_p99),                        //
+                             "heap_per_command", make_outcomes(template),                      //
                              "call_sites", list_of(template->call_sites, make_stack));
 
     json_object_update(made, rest);

@@ -457,7 +457,9 @@ void text_numbers(const struct page *page, const struct report *report)
         print_processes(page, report->captures);
     if (report->cache.present)
         print_cache(page, &report->cache);
-    if (report->heap.present)
+    if (report->heap.present) {
         print_heap(page, report);
+        text_outcomes(page, report);
+    }
     print_cost(page, &report->cost);
 }

@@ -6,6 +6,8 @@
 
 /* text_numbers.c */
 void text_numbers(const struct page *page, const struct report *report);
+/* text_outcomes.c: what commands cost the heap, template by template. */
+void text_outcomes(const struct page *page, const struct report *report);
 /* text_findings.c: one finding in detail; findings are numbered from 1. */
 void text_finding(const struct page *page, const struct report *report, size_t number);
 /* text_evidence.c: two keys of one input, side by side. */

@@ -20,9 +20,8 @@ static char *section_of(const char *page, const char *rule)
     char *heading = g_strdup_printf("\n## %s\n", rule);
     const char *start = strstr(page, heading), *end;
 
-    if (!start)
-        fail_msg("no section on %s", rule);
-    end = strstr(start + strlen(heading), "\n## ");
+    assert_non_null(start);
+    end = start ? strstr(start + strlen(heading), "\n## ") : NULL;
     g_free(heading);
     return end ? g_strndup(start, (gsize)(end - start)) : g_strdup(start);
 }
