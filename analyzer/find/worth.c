@@ -60,6 +60,7 @@ static void judge(struct cache_model *model, uint32_t template_index, struct wor
     double hit = median(worth->hits), recompute = median(worth->recomputes);
     double bytes = median(worth->hit_bytes);
     double ratio = worth->seconds / fmax(1e-9, recompute * worth->hits->len);
+    double lost = worth->seconds - recompute * worth->hits->len;
     bool oversized = bytes >= thresholds.oversized_bytes_min;
     char takes[UNITS_ROOM], computes[UNITS_ROOM], size[UNITS_ROOM];
     struct finding *finding;
@@ -70,8 +71,9 @@ static void judge(struct cache_model *model, uint32_t template_index, struct wor
         worth->recomputes->len < thresholds.worth_recomputes_min ||
         ratio < thresholds.worth_cost_ratio_min || hit < recompute)
         return;
-    finding = fault_new(model, template_index, oversized ? "oversized-value" : "not-worth-caching",
-                        SEVERITY_WARNING);
+    finding =
+        fault_new(model, template_index, oversized ? "oversized-value" : "not-worth-caching",
+                  lost >= thresholds.worth_lost_seconds_min ? SEVERITY_WARNING : SEVERITY_NOTE);
     finding->message =
         report_printf(model->report, "a hit on %s takes %s, computing the value %s; a value has %s",
                       report->name, units_seconds(takes, sizeof(takes), hit),
@@ -82,6 +84,7 @@ static void judge(struct cache_model *model, uint32_t template_index, struct wor
     finding_metric(finding, "recompute_seconds", recompute);
     finding_metric(finding, "value_bytes", bytes);
     finding_metric(finding, "cost_ratio", ratio);
+    finding_metric(finding, "lost_seconds", lost);
 }
 
 void find_worthless(struct cache_model *model, const struct identities *identities)
