@@ -12,8 +12,6 @@
 #include <link.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "capture/capture.h"
 #include "config.h"
@@ -114,33 +112,8 @@ static bool add_deep(const struct dl_phdr_info *module)
 struct binding {
     const struct dl_phdr_info *module;
     uintptr_t start;
-    uintptr_t sealed, sealed_end;
-    bool writable; /* the sealed part, for now */
+    struct lk_seal seal;
 };
-
-static void find_sealed(struct binding *binding)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (int i = 0; i < binding->module->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &binding->module->dlpi_phdr[i];
-        uintptr_t from = binding->module->dlpi_addr + part->p_vaddr;
-        if (part->p_type != PT_GNU_RELRO)
-            continue;
-        binding->sealed = from & ~(page - 1);
-        binding->sealed_end = (from + part->p_memsz) & ~(page - 1);
-    }
-}
-
-/* The loader has made read-only what it had relocated. */
-static bool can_write(struct binding *binding, void **slot)
-{
-    uintptr_t address = (uintptr_t)slot;
-    if (binding->writable || address < binding->sealed || address >= binding->sealed_end)
-        return true;
-    binding->writable = mprotect((void *)binding->sealed, binding->sealed_end - binding->sealed,
-                                 PROT_READ | PROT_WRITE) == 0;
-    return binding->writable;
-}
 
 /* Only what is, or at its first call would be, bound to the very function that the wrapper then
  * calls. */
@@ -155,7 +128,7 @@ static bool bind_reference(const struct lk_reference *reference, void *context)
     void *called = __atomic_load_n(&lk_real_table[symbol], __ATOMIC_RELAXED);
     bool unbound = reference->by_a_call && lk_module_holds(binding->module, bound);
     if (original && (bound == original || unbound) && (!called || called == original) &&
-        can_write(binding, reference->slot))
+        lk_seal_open(&binding->seal, reference->slot))
         __atomic_store_n(reference->slot, lk_real_wrapper(symbol), __ATOMIC_RELEASE);
     return true;
 }
@@ -190,10 +163,9 @@ static void bind_module(const struct dl_phdr_info *module)
     struct binding binding = {.module = module};
     uintptr_t end;
     lk_module_extent(module, &binding.start, &end);
-    find_sealed(&binding);
+    binding.seal = lk_seal_of(module);
     lk_references(module, bind_reference, &binding);
-    if (binding.writable)
-        mprotect((void *)binding.sealed, binding.sealed_end - binding.sealed, PROT_READ);
+    lk_seal_close(&binding.seal);
 }
 
 /* ---- A round: what has been loaded since ---- */

@@ -3,6 +3,8 @@
 #include "dynamic.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct dynamic {
     const ElfW(Sym) * symbols;
@@ -147,6 +149,38 @@ void lk_module_extent(const struct dl_phdr_info *module, uintptr_t *start, uintp
         *start = from < *start ? from : *start;
         *end = from + part->p_memsz > *end ? from + part->p_memsz : *end;
     }
+}
+
+struct lk_seal lk_seal_of(const struct dl_phdr_info *module)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct lk_seal seal = {0};
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &module->dlpi_phdr[i];
+        uintptr_t from = module->dlpi_addr + part->p_vaddr;
+        if (part->p_type != PT_GNU_RELRO)
+            continue;
+        seal.start = from & ~(page - 1);
+        seal.end = (from + part->p_memsz) & ~(page - 1);
+    }
+    return seal;
+}
+
+bool lk_seal_open(struct lk_seal *seal, void *const *slot)
+{
+    uintptr_t address = (uintptr_t)slot;
+    if (seal->open || address < seal->start || address >= seal->end)
+        return true;
+    seal->open =
+        mprotect((void *)seal->start, seal->end - seal->start, PROT_READ | PROT_WRITE) == 0;
+    return seal->open;
+}
+
+void lk_seal_close(struct lk_seal *seal)
+{
+    if (seal->open)
+        mprotect((void *)seal->start, seal->end - seal->start, PROT_READ);
+    seal->open = false;
 }
 
 struct present {

@@ -1,6 +1,6 @@
 /*
  * What a loaded module refers to by name: its dynamic section, as it lies in memory. Pure reading
- * but for lk_module_at; no allocation. For x86-64.
+ * but for lk_module_at and the seal; no allocation. For x86-64.
  */
 #ifndef LK_DYNAMIC_H
 #define LK_DYNAMIC_H
@@ -33,6 +33,16 @@ bool lk_module_holds(const struct dl_phdr_info *module, const void *address);
 
 /* From its first to behind its last one; end 0: it has none. */
 void lk_module_extent(const struct dl_phdr_info *module, uintptr_t *start, uintptr_t *end);
+
+/* What the loader has made read-only after it had relocated it. */
+struct lk_seal {
+    uintptr_t start, end;
+    bool open; /* it can be written for now */
+};
+struct lk_seal lk_seal_of(const struct dl_phdr_info *module);
+/* Whether the slot can be written: opens the seal if it lies under it. */
+bool lk_seal_open(struct lk_seal *seal, void *const *slot);
+void lk_seal_close(struct lk_seal *seal);
 
 /* Whether a module is loaded that begins there. Asks the loader. */
 bool lk_module_at(uintptr_t start);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "init.h"
+#include "stack/unwinder.h"
 #include "sys.h"
 #include "thread.h"
 
@@ -57,7 +58,8 @@ static void after_fork_in_child(void)
 static walk_function *load_libunwind(void)
 {
     void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-    return library ? (walk_function *)dlsym(library, "unw_backtrace") : NULL;
+    void *function = library ? dlsym(library, "unw_backtrace") : NULL;
+    return function && lk_unwinder_bind(function) ? (walk_function *)function : NULL;
 }
 
 void lk_unwind_init(void)
@@ -100,7 +102,7 @@ uint32_t lk_unwind(uint64_t *frames, uint32_t room, bool *cut)
     int count = 0;
     if (!gate || !walk || !__atomic_load_n(&gate->held, __ATOMIC_RELAXED))
         return 0; /* not set up, or a child by a raw fork: libunwind's locks may be taken */
-    int kept = errno, before = lk_sys_no_cancel(); /* it writes to a pipe of its own */
+    int kept = errno, before = lk_sys_no_cancel(); /* what it asks the system may be such a call */
     lk_self.depth++;
     __atomic_fetch_add(&gate->walking, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {

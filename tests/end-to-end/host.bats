@@ -166,3 +166,14 @@ END
         done
     done
 }
+
+@test "descriptors: the host's have the same numbers, and files that take the place of closed ones stay as they are" {
+    local checked
+    mkdir "$DIR/files"
+    "$ROOT/build/tests/descriptors" "$DIR/files" >"$DIR/expected"
+    grep -qx 'damaged 0' "$DIR/expected"
+    for checked in 0 1; do
+        LEAKEY_SAMPLE=all LEAKEY_STACK_CHECK=$checked with_shim "$ROOT/build/tests/descriptors" "$DIR/files" >"$DIR/actual"
+        same_text "checked: $checked" "$(<"$DIR/expected")" "$(<"$DIR/actual")"
+    done
+}
