@@ -396,6 +396,29 @@ static void who_made_the_peak_is_told(void **state)
     g_free(image);
 }
 
+/* A fuzzer's find: two damaged sites whose peaks have no sum. What is told of them is of no worth,
+ * but telling it must not go wrong. */
+static void damaged_peaks_are_added_up(void **state)
+{
+    size_t bytes;
+    (void)state;
+    struct builder *b = builder_new();
+    uint32_t sites[] = {builder_site(b, (uint64_t[]){0x1000}, 1),
+                        builder_site(b, (uint64_t[]){0x2000}, 1)};
+    for (size_t i = 0; i < 2; i++)
+        builder_alloc(b, (i + 1) * BUILDER_MS, 0x100 * (i + 1), 1000, sites[i], 0);
+    uint8_t *image = builder_bytes(b, &bytes);
+    builder_free(b);
+    struct lk_counts *counts = (void *)(extent_of(image, bytes, LK_EXTENT_COUNTS, 0) + 1);
+    for (size_t i = 0; i < 2; i++)
+        counts[sites[i]].peak_bytes = INT64_MAX;
+    struct capture *c = open_image(image, bytes);
+    assert_int_equal(site_at(c, sites[1])->totals.peak_bytes, INT64_MAX);
+    assert_int_equal(c->totals.peak_bytes, -2);
+    capture_free(c);
+    g_free(image);
+}
+
 /* ---- Histories ---- */
 
 static struct builder *build_history(uint32_t *site)
@@ -499,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_page_of_no_memory_is_left_out),
         cmocka_unit_test(lanes_are_summed),
         cmocka_unit_test(who_made_the_peak_is_told),
+        cmocka_unit_test(damaged_peaks_are_added_up),
         cmocka_unit_test(a_history_is_read_at_its_own_shift),
         cmocka_unit_test(hostile_values_are_left_out),
     };
