@@ -194,13 +194,13 @@ static struct field name_under(const struct field *parent, const struct text *te
 }
 
 static size_t emit_pairs(struct reader *reader, const struct text *text, size_t start, size_t end,
-                         char separator, const struct field *name)
+                         const struct structure_list *list, const struct field *name)
 {
     uint32_t set = open_group(reader, PART_SET, 0), first;
     struct text whole = part_of(text, start, end);
     size_t i = start, name_end, value_end;
 
-    while (i < end && structure_pair(text->bytes, i, end, &name_end, &value_end)) {
+    while (i < end && structure_pair(text->bytes, i, end, list, &name_end, &value_end)) {
         struct field field = name_under(name, text, i, name_end);
         struct text value = part_of(text, name_end + 1, value_end),
                     pair = part_of(text, i, value_end);
@@ -208,7 +208,8 @@ static size_t emit_pairs(struct reader *reader, const struct text *text, size_t 
 
         emit_token(reader, text, i, name_end, LK_CLASS_WORD, PART_NAME);
         first = emit_leaf(reader, &value, &field, 0);
-        for (uint32_t part = first; separator == '&' && part < reader->parts->array->len; part++)
+        for (uint32_t part = first; list->separator == '&' && part < reader->parts->array->len;
+             part++)
             parts_at(reader->parts, part)->flags |= PART_QUERY;
         close_group(reader, group, &pair);
         i = value_end < end ? structure_skip_space(text->bytes, value_end + 1, end) : end;
@@ -224,14 +225,15 @@ static size_t emit_structure(struct reader *reader, const struct text *text, siz
     bool word_starts =
         i == 0 || !(g_ascii_isalnum(text->bytes[i - 1]) || strchr("_.-=%", text->bytes[i - 1]));
     size_t end = SIZE_MAX, made_up = 0;
-    char c = text->bytes[i], separator = 0;
+    struct structure_list list = {0, false};
+    char c = text->bytes[i];
 
     if (c == '{')
         end = structure_value_end(text->bytes, i, text->length, reader->cut);
     else if (c == '/' || c == '\\')
         end = structure_temporary(text->bytes, i, text->length, &made_up, &end) ? end : SIZE_MAX;
     else if (word_starts && (g_ascii_isalpha(c) || c == '_'))
-        end = structure_pairs_end(text->bytes, i, text->length, &separator);
+        end = structure_pairs_end(text->bytes, i, text->length, &list);
     if (end == SIZE_MAX)
         return i;
     emit_lexed(reader, text, *plain, made_up ? made_up : i);
@@ -242,7 +244,7 @@ static size_t emit_structure(struct reader *reader, const struct text *text, siz
 
         places_put(parts_at(reader->parts, index), name->path, PLACE_NAMED, PART_TEMPORARY);
     } else {
-        emit_pairs(reader, text, i, end, separator, name);
+        emit_pairs(reader, text, i, end, &list, name);
     }
     *plain = end;
     return end;

@@ -100,7 +100,8 @@ size_t structure_value_end(const char *text, size_t start, size_t end, bool cut)
     return value_end(text, start, end, cut, 0);
 }
 
-bool structure_pair(const char *text, size_t start, size_t end, size_t *name, size_t *value)
+bool structure_pair(const char *text, size_t start, size_t end, const struct structure_list *list,
+                    size_t *name, size_t *value)
 {
     size_t i = start;
 
@@ -115,24 +116,50 @@ bool structure_pair(const char *text, size_t start, size_t end, size_t *name, si
         *value = string_end(text, i, end, false);
         return *value != NOTHING;
     }
-    while (i < end && text[i] && !g_ascii_isspace(text[i]) && !strchr("&;,\"'{}<>", text[i]))
-        i++;
+    if (list->blanks)
+        while (i < end && text[i] != '&' && text[i] != '\n')
+            i++;
+    else
+        while (i < end && text[i] && !g_ascii_isspace(text[i]) && !strchr("&;,\"'{}<>", text[i]))
+            i++;
     *value = i;
     return true;
 }
 
-size_t structure_pairs_end(const char *text, size_t start, size_t end, char *separator)
+/* A text that is one line of pairs from its beginning to its end, as a form's body: there a value
+ * may hold blanks. Elsewhere they end it, or the prose behind a URL would be taken for a part of
+ * it. */
+static bool is_form(const char *text, size_t start, size_t end)
+{
+    const struct structure_list form = {'&', true};
+    size_t name, value, count = 0;
+
+    for (size_t i = start; start == 0 && structure_pair(text, i, end, &form, &name, &value);
+         i = value + 1) {
+        count++;
+        if (value == end || text[value] != '&')
+            return count > 1 && value == end;
+    }
+    return false;
+}
+
+size_t structure_pairs_end(const char *text, size_t start, size_t end, struct structure_list *list)
 {
     size_t name, value, last = NOTHING, i = start;
 
-    for (size_t count = 1; structure_pair(text, i, end, &name, &value); count++) {
+    *list = (struct structure_list){0, false};
+    if (is_form(text, start, end)) {
+        *list = (struct structure_list){'&', true};
+        return end;
+    }
+    for (size_t count = 1; structure_pair(text, i, end, list, &name, &value); count++) {
         if (count > 1)
             last = value;
         if (value == end || !strchr("&;,", text[value]) || !text[value])
             break;
         if (count == 1)
-            *separator = text[value];
-        else if (text[value] != *separator)
+            list->separator = text[value];
+        else if (text[value] != list->separator)
             break;
         i = structure_skip_space(text, value + 1, end);
     }

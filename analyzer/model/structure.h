@@ -17,11 +17,16 @@ size_t structure_value_end(const char *text, size_t start, size_t end, bool cut)
 size_t structure_scalar_end(const char *text, size_t start, size_t end, bool cut);
 size_t structure_skip_space(const char *text, size_t start, size_t end);
 
-/* The end of two or more name=value joined by one of & ; , and what joins them. */
-size_t structure_pairs_end(const char *text, size_t start, size_t end, char *separator);
+/* Name=value lists: of what joins the pairs, and whether values may hold blanks. */
+struct structure_list {
+    char separator; /* one of & ; , */
+    bool blanks;    /* a line that is nothing but pairs joined by & */
+};
+/* The end of two or more name=value, and how they are joined. */
+size_t structure_pairs_end(const char *text, size_t start, size_t end, struct structure_list *list);
 /* The ends of one name and its value. */
-bool structure_pair(const char *text, size_t start, size_t end, size_t *name_end,
-                    size_t *value_end);
+bool structure_pair(const char *text, size_t start, size_t end, const struct structure_list *list,
+                    size_t *name_end, size_t *value_end);
 
 /* If a temporary file's path starts here: where the part that is made up begins, and its end. */
 bool structure_temporary(const char *text, size_t start, size_t end, size_t *made_up,

@@ -57,6 +57,7 @@ static void test_equal(void **state)
     check_equal("cafe\xcc\x81", "caf\xc3\xa9", BIT(UNICODE));
     check_equal("{'a': True, 'b': 'x'}", "{'b': 'x', 'a': True}", BIT(ORDER));
     check_equal("GET /i?a=1&b=2", "GET /i?b=2&a=1", BIT(ORDER));
+    check_equal("q=how do I pay&k=1", "k=1&q=how do I pay", BIT(ORDER));
     check_equal("model=x, top_p=0.9, n=1", "n=1, model=x, top_p=0.9", BIT(ORDER));
     check_equal("ask {\"a\":1,\"b\":2} now", "ask {\"b\":2,\"a\":1} now", BIT(ORDER));
     check_equal("{\"p\":\"{\\\"a\\\":1,\\\"b\\\":\\\"X y\\\"}\"}",
@@ -69,6 +70,8 @@ static void test_different(void **state)
     (void)state;
     check_different("dog bites man", "man bites dog");
     check_different("ab", "a b");
+    /* Only a whole text is a form: what stands behind a URL is not of it. */
+    check_different("GET /i?a=1&b=2 and pay", "GET /i?b=2 and pay&a=1");
     check_different("{\"a\":1,\"b\":2}", "{\"a\":2,\"b\":1}");
     check_different("{\"a\":1}", "{\"a\":\"1\"}");
     check_different("{\"a\":[1,2]}", "{\"a\":[2,1]}");
