@@ -357,20 +357,45 @@ static void run_search(struct search *search)
     search->cures->mask = search->mask;
 }
 
-struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count)
+/* Slots of these keys, measured on samples of them, which are left in `samples`. */
+static struct cures *measure(const struct cache_model *model, const uint32_t *keys, size_t count,
+                             struct samples *samples)
 {
     struct cures *cures = g_new0(struct cures, 1);
-    struct search search = {.cures = cures};
 
     cures->slots = g_array_new(FALSE, FALSE, sizeof(struct slot));
     slots_find(cures, model, keys, MIN(count, SAMPLES_MAX));
-    search.samples.array = g_array_new(FALSE, FALSE, sizeof(struct sample));
-    g_array_set_clear_func(search.samples.array, free_sample);
-    take_samples(cures, model, keys, count, &search.samples);
-    take_values(model, &search.samples);
-    slots_measure(cures, model, &search.samples);
+    samples->array = g_array_new(FALSE, FALSE, sizeof(struct sample));
+    g_array_set_clear_func(samples->array, free_sample);
+    take_samples(cures, model, keys, count, samples);
+    take_values(model, samples);
+    slots_measure(cures, model, samples);
+    return cures;
+}
+
+struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count)
+{
+    struct search search = {0};
+
+    search.cures = measure(model, keys, count, &search.samples);
     run_search(&search);
     g_array_free(search.samples.array, TRUE);
+    return search.cures;
+}
+
+struct cures *cures_chosen(const struct cache_model *model, const uint32_t *keys, size_t count,
+                           uint32_t normaliser_bits)
+{
+    struct samples samples = {0};
+    struct cures *cures = measure(model, keys, count, &samples);
+
+    for (unsigned feature = 0; feature < FEATURES; feature++) {
+        enum normaliser normaliser = cures_normaliser(cures, feature);
+
+        if (normaliser != NORMALISER_NONE && normaliser_bits & (1u << normaliser))
+            cures->mask |= FEATURE_BIT(feature);
+    }
+    g_array_free(samples.array, TRUE);
     return cures;
 }
 

@@ -40,6 +40,9 @@ struct cures {
 /* keys: indices into model->keys, in the order of first use; all of one template, all with an input
  * or all without. */
 struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count);
+/* Untried: what these normalisers leave out (a bit for each enum normaliser) is left out. */
+struct cures *cures_chosen(const struct cache_model *model, const uint32_t *keys, size_t count,
+                           uint32_t normaliser_bits);
 void cures_free(struct cures *cures);
 
 /* Reads a key's parts and marks them; the result of parts_hash under cures->mask is its identity.
