@@ -357,46 +357,42 @@ static void run_search(struct search *search)
     search->cures->mask = search->mask;
 }
 
-/* Slots of these keys, measured on samples of them, which are left in `samples`. */
-static struct cures *measure(const struct cache_model *model, const uint32_t *keys, size_t count,
-                             struct samples *samples)
+struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count)
 {
     struct cures *cures = g_new0(struct cures, 1);
+    struct search search = {.cures = cures};
 
     cures->slots = g_array_new(FALSE, FALSE, sizeof(struct slot));
     slots_find(cures, model, keys, MIN(count, SAMPLES_MAX));
-    samples->array = g_array_new(FALSE, FALSE, sizeof(struct sample));
-    g_array_set_clear_func(samples->array, free_sample);
-    take_samples(cures, model, keys, count, samples);
-    take_values(model, samples);
-    slots_measure(cures, model, samples);
-    return cures;
-}
-
-struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count)
-{
-    struct search search = {0};
-
-    search.cures = measure(model, keys, count, &search.samples);
+    search.samples.array = g_array_new(FALSE, FALSE, sizeof(struct sample));
+    g_array_set_clear_func(search.samples.array, free_sample);
+    take_samples(cures, model, keys, count, &search.samples);
+    take_values(model, &search.samples);
+    slots_measure(cures, model, &search.samples);
     run_search(&search);
     g_array_free(search.samples.array, TRUE);
-    return search.cures;
+    return cures;
 }
 
-struct cures *cures_chosen(const struct cache_model *model, const uint32_t *keys, size_t count,
-                           uint32_t normaliser_bits)
+void cures_choose(struct cures *cures, uint32_t normaliser_bits)
 {
-    struct samples samples = {0};
-    struct cures *cures = measure(model, keys, count, &samples);
+    uint32_t found_bits = 0; /* normalisers of the parts that were found to vary */
+    uint64_t found = cures->mask;
 
+    for (guint i = 0; i < cures->slots->len; i++)
+        if (found & FEATURE_BIT(FEATURE_SLOTS + i))
+            found_bits |= 1u << g_array_index(cures->slots, struct slot, i).normaliser;
+    cures->mask = 0;
     for (unsigned feature = 0; feature < FEATURES; feature++) {
-        enum normaliser normaliser = cures_normaliser(cures, feature);
+        const struct slot *slot = cures_slot(cures, feature);
+        uint32_t bit = 1u << cures_normaliser(cures, feature);
+        bool contents = slot && slot->digest_like && slot->hint == HINT_NONE;
 
-        if (normaliser != NORMALISER_NONE && normaliser_bits & (1u << normaliser))
+        if (!(normaliser_bits & bit))
+            continue;
+        if (!slot || (found_bits & bit ? (found & FEATURE_BIT(feature)) != 0 : !contents))
             cures->mask |= FEATURE_BIT(feature);
     }
-    g_array_free(samples.array, TRUE);
-    return cures;
 }
 
 void cures_free(struct cures *cures)

@@ -168,8 +168,8 @@ static void number_chosen(struct identities *identities, const struct cache_mode
         number_alone(identities, keys);
         return;
     }
-    cures =
-        cures_chosen(model, (const uint32_t *)(const void *)keys->data, keys->len, normaliser_bits);
+    cures = cures_find(model, (const uint32_t *)(const void *)keys->data, keys->len);
+    cures_choose(cures, normaliser_bits);
     apart = !(normaliser_bits & (1u << NORMALISER_SALT)) && is_salted(model, keys);
     number_keys(identities, model, cures, keys, apart ? captures : NULL);
     cures_free(cures);

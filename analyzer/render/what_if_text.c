@@ -10,7 +10,7 @@
 #include "render/renderers.h"
 
 #define BAR_COLUMNS 40
-#define ROWS        14
+#define ROWS        10
 
 /* ---- The verdict ---- */
 
@@ -95,6 +95,16 @@ static void print_verdict(const struct page *page, const struct what_if *what_if
 
 /* ---- The table ---- */
 
+/* NAN: it does not apply. */
+static char *evicted_text(char *out, size_t room, double count)
+{
+    if (isnan(count))
+        g_strlcpy(out, "-", room);
+    else
+        units_count(out, room, count);
+    return out;
+}
+
 typedef char *number_text(char *out, size_t room, double value);
 
 static void print_row(const struct page *page, const char *label, number_text *text, double before,
@@ -122,7 +132,7 @@ static void print_table(const struct page *page, const struct what_if *what_if)
     print_row(page, "Cache size, peak", units_bytes, (double)before->peak_bytes,
               (double)after->peak_bytes);
     if (what_if->settings.cache_bytes != CACHE_UNLIMITED)
-        print_row(page, "Evicted entries", units_count, NAN, (double)after->evictions);
+        print_row(page, "Evicted entries", evicted_text, NAN, (double)after->evictions);
     page_wrapped(page, STYLE_PLAIN, "", 2,
                  "(Cache sizes are replayed: key, value and %d bytes an entry.)",
                  ENTRY_OVERHEAD_BYTES);
@@ -151,33 +161,42 @@ static void print_point(const struct page *page, const struct miss_curve_point *
     bar[CLAMP(columns, 0, BAR_COLUMNS)] = '\0';
     error[0] = '\0';
     if (!exact)
-        g_snprintf(error, sizeof(error), "+-%.3f", (point->interval[1] - point->interval[0]) / 2);
-    page_line(page, STYLE_PLAIN, "%12s %10s %-8s %s",
+        g_snprintf(error, sizeof(error), " +-%.3f", (point->interval[1] - point->interval[0]) / 2);
+    page_line(page, STYLE_PLAIN, "%12s %10s%s  %s",
               units_bytes(size, sizeof(size), (double)point->cache_bytes),
               shown_ratio(ratio, sizeof(ratio), point->miss_ratio), error, bar);
+}
+
+static void print_points(const struct page *page, const GArray *curve, bool exact)
+{
+    guint rows = MIN(curve->len, ROWS);
+
+    page_line(page, STYLE_BOLD, "%12s %10s", "Cache size", "Miss ratio");
+    for (guint row = 0; row < rows; row++) {
+        guint index = rows == 1 ? 0 : (row * (curve->len - 1) + (rows - 1) / 2) / (rows - 1);
+
+        print_point(page, &g_array_index(curve, struct miss_curve_point, index), exact);
+    }
 }
 
 static void print_curve(const struct page *page, const struct what_if *what_if)
 {
     const GArray *curve = what_if->curve;
-    guint rows = MIN(curve->len, ROWS);
     char enough[UNITS_ROOM], largest[UNITS_ROOM];
 
     if (curve->len == 0)
         return;
     page_heading(page, what_if->curve_exact ? "Miss-ratio curve (lru, exact)"
-                                            : "Miss-ratio curve (lru, sampled)");
-    page_line(page, STYLE_BOLD, "%12s %10s", "Cache size", "Miss ratio");
-    for (guint row = 0; row < rows; row++) {
-        guint index = rows == 1 ? 0 : (row * (curve->len - 1) + (rows - 1) / 2) / (rows - 1);
-
-        print_point(page, &g_array_index(curve, struct miss_curve_point, index),
-                    what_if->curve_exact);
+                                            : "Miss-ratio curve (lru, sampled; +- is 95 %)");
+    if (curve->len == 1) {
+        page_wrapped(page, STYLE_PLAIN, "", 2, "No read finds its key at any cache size.");
+        return;
     }
+    print_points(page, curve, what_if->curve_exact);
     page_wrapped(page, STYLE_PLAIN, "", 2,
-                 "(%s are enough for a miss ratio within 0.01 of an unlimited cache's. Keys and "
-                 "TTLs are as above; evictions that were seen do not count. The largest entry is "
-                 "of %s; below that the curve is an upper bound.)",
+                 "(At %s it is within 0.01 of an unlimited cache's. Keys and TTLs are as above; "
+                 "evictions that were seen do not count. The largest entry is of %s; below that "
+                 "the curve is an upper bound.)",
                  units_bytes(enough, sizeof(enough), (double)what_if_enough_bytes(what_if)),
                  units_bytes(largest, sizeof(largest), (double)what_if->largest_entry_bytes));
 }
