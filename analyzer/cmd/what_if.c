@@ -21,9 +21,9 @@ static const char description[] =
     "are replayed with the changes asked for.\n"
     "\n"
     "Normalisers: timestamp uuid counter random whitespace case unicode order\n"
-    "number-format salt signed-url temp-path version address identifier. Keys that are\n"
-    "equal when these are left out of account become one, whatever they mean to the\n"
-    "service: `leakey report` says which are safe.\n"
+    "number-format salt signed-url temp-path version address identifier. Keys that\n"
+    "are equal when these are left out of account become one, whatever they mean to\n"
+    "the service: `leakey report` says which are safe.\n"
     "Sizes take K, M, G; an entry is its key, its value and 64 bytes.\n"
     "\n"
     "Exit status: 0; 2 for usage or unreadable input.";

@@ -167,15 +167,24 @@ static void print_point(const struct page *page, const struct miss_curve_point *
               shown_ratio(ratio, sizeof(ratio), point->miss_ratio), error, bar);
 }
 
+/* The sizes at which the miss ratio has fallen by equal steps. */
 static void print_points(const struct page *page, const GArray *curve, bool exact)
 {
-    guint rows = MIN(curve->len, ROWS);
+    double least = g_array_index(curve, struct miss_curve_point, curve->len - 1).miss_ratio;
+    guint next = 0;
 
     page_line(page, STYLE_BOLD, "%12s %10s", "Cache size", "Miss ratio");
-    for (guint row = 0; row < rows; row++) {
-        guint index = rows == 1 ? 0 : (row * (curve->len - 1) + (rows - 1) / 2) / (rows - 1);
+    for (int row = 0; row < ROWS; row++) {
+        double wanted = 1 - row * (1 - least) / (ROWS - 1);
+        guint found = next;
 
-        print_point(page, &g_array_index(curve, struct miss_curve_point, index), exact);
+        while (found < curve->len &&
+               g_array_index(curve, struct miss_curve_point, found).miss_ratio > wanted + 1e-9)
+            found++;
+        if (found == curve->len)
+            break;
+        print_point(page, &g_array_index(curve, struct miss_curve_point, found), exact);
+        next = found + 1;
     }
 }
 
