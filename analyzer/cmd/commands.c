@@ -12,6 +12,7 @@ static const struct command {
     {"record", "run a command with the shim, and say where its captures are", cmd_record},
     {"report", "what leaks, which keys never hit, why, and what it costs", cmd_report},
     {"compare", "what changed between two runs, with intervals", cmd_compare},
+    {"what-if", "the hit ratio with other keys, TTLs or cache sizes", cmd_what_if},
     {"dump", "a capture's events and tables as text", cmd_dump},
     {"pause", "make a running process record nothing for a while", cmd_pause},
     {"resume", "make it record again", cmd_resume},

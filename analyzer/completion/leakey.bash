@@ -1,11 +1,13 @@
 # bash completion for leakey
 
 _leakey() {
-    local commands='record report compare dump pause resume check'
+    local commands='record report compare what-if dump pause resume check'
     local rules='any duplicate-input-miss reader-writer-mismatch salted-key false-hit unbounded-cardinality
         never-read missing-ttl short-ttl evicted-early stale-version stampede oversized-value not-worth-caching
         heap-leak reply-leak context-leak memory-spike'
     local symbols='--sysroot --debug-path --debuginfod'
+    local normalisers='all timestamp uuid counter random whitespace case unicode order number-format salt signed-url
+        temp-path version address identifier'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' i
@@ -43,6 +45,7 @@ _leakey() {
         options="--format --output --top --fail-on --reachability --suppressions --price-gpu-hour --price-gib-month $symbols --help"
         ;;
     compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
+    what-if) options='--normalise --ttl --cache-size --policy --template --format --output --help' ;;
     dump) options="--what --format --output $symbols --help" ;;
     pause | resume | check) options='--help' ;;
     esac
@@ -53,6 +56,9 @@ _leakey() {
     --sample) mapfile -t COMPREPLY < <(compgen -W 'all 64K 512K' -- "$word") ;;
     --ring) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;
     --fail-on) mapfile -t COMPREPLY < <(compgen -W "$rules" -- "$word") ;;
+    --normalise) mapfile -t COMPREPLY < <(compgen -W "$normalisers" -- "$word") ;;
+    --policy) mapfile -t COMPREPLY < <(compgen -W 'lru lfu fifo-reinsertion' -- "$word") ;;
+    --cache-size) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;
     -w | --what) mapfile -t COMPREPLY < <(compgen -W "$parts" -- "$word") ;;
     --sysroot | --debug-path) compopt -o dirnames ;;
     --debuginfod) mapfile -t COMPREPLY < <(compgen -W 'off 60' -- "$word") ;;
@@ -63,7 +69,7 @@ _leakey() {
             compopt -o default
         fi
         ;;
-    --top | --price-gpu-hour | --price-gib-month) ;;
+    --top | --ttl | --template | --price-gpu-hour | --price-gib-month) ;;
     *)
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -374,6 +374,27 @@ struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, 
     return cures;
 }
 
+void cures_choose(struct cures *cures, uint32_t normaliser_bits)
+{
+    uint32_t found_bits = 0; /* normalisers of the parts that were found to vary */
+    uint64_t found = cures->mask;
+
+    for (guint i = 0; i < cures->slots->len; i++)
+        if (found & FEATURE_BIT(FEATURE_SLOTS + i))
+            found_bits |= 1u << g_array_index(cures->slots, struct slot, i).normaliser;
+    cures->mask = 0;
+    for (unsigned feature = 0; feature < FEATURES; feature++) {
+        const struct slot *slot = cures_slot(cures, feature);
+        uint32_t bit = 1u << cures_normaliser(cures, feature);
+        bool contents = slot && slot->digest_like && slot->hint == HINT_NONE;
+
+        if (!(normaliser_bits & bit))
+            continue;
+        if (!slot || (found_bits & bit ? (found & FEATURE_BIT(feature)) != 0 : !contents))
+            cures->mask |= FEATURE_BIT(feature);
+    }
+}
+
 void cures_free(struct cures *cures)
 {
     if (!cures)

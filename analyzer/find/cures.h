@@ -40,6 +40,10 @@ struct cures {
 /* keys: indices into model->keys, in the order of first use; all of one template, all with an input
  * or all without. */
 struct cures *cures_find(const struct cache_model *model, const uint32_t *keys, size_t count);
+/* Leaves out what these normalisers (a bit for each) speak of, and nothing else, whether anything
+ * speaks for it or not. Where the trials found which parts a normaliser should leave out it is
+ * those; else all of its kind, but for nameless ones as long as a digest, which are contents. */
+void cures_choose(struct cures *cures, uint32_t normaliser_bits);
 void cures_free(struct cures *cures);
 
 /* Reads a key's parts and marks them; the result of parts_hash under cures->mask is its identity.

@@ -39,20 +39,22 @@ static uint64_t place_of(const struct cache_key *key)
     return hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3));
 }
 
+/* `apart`, of each key: what keeps it apart from others of the same input; NULL: nothing. */
 static void number_keys(struct identities *identities, const struct cache_model *model,
-                        const struct cures *cures, const GArray *keys)
+                        const struct cures *cures, const GArray *keys, const uint32_t *apart)
 {
     struct parts *parts = parts_new();
     struct map numbers = {0};
 
     for (guint i = 0; i < keys->len; i++) {
         uint32_t key = g_array_index(keys, uint32_t, i), *number;
+        uint64_t place = place_of(model_key(model, key));
         bool added;
 
         cures_read(cures, model, key, parts);
-        number = map_put(&numbers,
-                         hash_mix(place_of(model_key(model, key)), parts_hash(parts, cures->mask)),
-                         &added);
+        if (apart != NULL)
+            place = hash_mix(place, apart[key] + 1);
+        number = map_put(&numbers, hash_mix(place, parts_hash(parts, cures->mask)), &added);
         if (added)
             *number = (uint32_t)identities->count++;
         identities->of[key] = *number;
@@ -81,20 +83,109 @@ static void number_unit(struct identities *identities, const struct cache_model 
     }
     identities->cures[template_index] =
         cures_find(model, (const uint32_t *)(const void *)compared->data, compared->len);
-    number_keys(identities, model, identities->cures[template_index], compared);
+    number_keys(identities, model, identities->cures[template_index], compared, NULL);
 }
 
-struct identities *identities_new(const struct cache_model *model)
+static struct identities *empty(const struct cache_model *model)
 {
     struct identities *identities = g_new0(struct identities, 1);
-    struct unit *units = list_units(model);
 
     identities->template_count = model->templates->len;
     identities->of = g_new0(uint32_t, model->keys->len + 1);
     identities->cures = g_new0(struct cures *, model->templates->len);
     identities->by_input = g_new0(uint32_t, model->templates->len);
+    return identities;
+}
+
+struct identities *identities_new(const struct cache_model *model)
+{
+    struct identities *identities = empty(model);
+    struct unit *units = list_units(model);
+
     for (guint t = 0; t < model->templates->len; t++)
         number_unit(identities, model, &units[t], t);
+    free_units(model, units);
+    return identities;
+}
+
+/* ---- As asked for ---- */
+
+/* Of each key: the capture that used it first. */
+static uint32_t *first_captures(const struct cache_model *model)
+{
+    uint32_t *captures = g_new0(uint32_t, model->keys->len + 1);
+
+    for (guint i = model->accesses->len; i > 0; i--) {
+        const struct cache_access *access = model_access(model, i - 1);
+
+        if (access->key != CACHE_NONE)
+            captures[access->key] = access->capture;
+    }
+    return captures;
+}
+
+static bool digests_differ(const struct cache_model *model, const struct cache_key *a,
+                           const struct cache_key *b)
+{
+    const struct cache_input *x = model_input(model, a->input), *y = model_input(model, b->input);
+
+    return !a->hashed && x->digest_bytes == y->digest_bytes &&
+           x->digest_offset + x->digest_bytes <= a->text_bytes &&
+           y->digest_offset + y->digest_bytes <= b->text_bytes &&
+           memcmp(a->text + x->digest_offset, b->text + y->digest_offset, x->digest_bytes) != 0;
+}
+
+/* Whether there are two keys with digests of the very same input that differ. */
+static bool is_salted(const struct cache_model *model, const GArray *keys)
+{
+    struct map inputs = {0};
+    bool salted = false;
+
+    for (guint i = 0; i < keys->len && !salted; i++) {
+        uint32_t index = g_array_index(keys, uint32_t, i), *first;
+        const struct cache_key *key = model_key(model, index);
+        bool added;
+
+        if (key->input == CACHE_NONE)
+            continue;
+        first = map_put(
+            &inputs, hash_mix(place_of(key), model_input(model, key->input)->fingerprint), &added);
+        if (added)
+            *first = index;
+        salted = digests_differ(model, key, model_key(model, *first));
+    }
+    map_clear(&inputs);
+    return salted;
+}
+
+static void number_chosen(struct identities *identities, const struct cache_model *model,
+                          const GArray *keys, uint32_t normaliser_bits, const uint32_t *captures)
+{
+    struct cures *cures;
+    bool apart;
+
+    if (keys->len < 2 || normaliser_bits == 0) {
+        number_alone(identities, keys);
+        return;
+    }
+    cures = cures_find(model, (const uint32_t *)(const void *)keys->data, keys->len);
+    cures_choose(cures, normaliser_bits);
+    apart = !(normaliser_bits & (1u << NORMALISER_SALT)) && is_salted(model, keys);
+    number_keys(identities, model, cures, keys, apart ? captures : NULL);
+    cures_free(cures);
+}
+
+struct identities *identities_chosen(const struct cache_model *model, uint32_t normaliser_bits)
+{
+    struct identities *identities = empty(model);
+    struct unit *units = list_units(model);
+    uint32_t *captures = first_captures(model);
+
+    for (guint t = 0; t < model->templates->len; t++) {
+        number_chosen(identities, model, units[t].with_input, normaliser_bits, captures);
+        number_chosen(identities, model, units[t].plain, normaliser_bits, captures);
+    }
+    g_free(captures);
     free_units(model, units);
     return identities;
 }

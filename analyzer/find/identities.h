@@ -18,6 +18,10 @@ struct identities {
 };
 
 struct identities *identities_new(const struct cache_model *model);
+/* The same by the normalisers that are asked for (a bit for each enum normaliser), whether anything
+ * speaks for them or not; without any each key is on its own. Without NORMALISER_SALT, keys of
+ * different processes stay apart in templates where equal inputs have different digests. */
+struct identities *identities_chosen(const struct cache_model *model, uint32_t normaliser_bits);
 void identities_free(struct identities *identities);
 
 /* How many inputs a template's keys stand for; NAN where some are behind digests that were not

@@ -30,6 +30,14 @@ const struct normaliser_row normalisers[NORMALISERS] = {
                                "drop %s"},
 };
 
+enum normaliser normaliser_named(const char *name)
+{
+    for (unsigned i = 0; i < NORMALISERS; i++)
+        if (strcmp(normalisers[i].name, name) == 0)
+            return (enum normaliser)i;
+    return NORMALISER_NONE;
+}
+
 /* Names as whole words, or as the last words of longer names (`x_request_id`). */
 static const struct {
     enum name_hint hint;

@@ -48,6 +48,9 @@ struct normaliser_row {
 
 extern const struct normaliser_row normalisers[NORMALISERS];
 
+/* NORMALISER_NONE: there is none of that name. */
+enum normaliser normaliser_named(const char *name);
+
 /* What a field's name says of its contents. */
 enum name_hint { HINT_NONE, HINT_CLOCK, HINT_NONCE, HINT_IDENTIFIER, HINT_SIGNATURE };
 enum name_hint name_hint(const char *name, size_t bytes);

@@ -2,10 +2,8 @@
 #include "find/predict.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-#define BLOCKS    50
-#define RESAMPLES 1000
+#include "replay/outcomes.h"
 
 struct entry { /* of one identity, in the cured cache */
     int64_t expires_ns;
@@ -123,80 +121,6 @@ static void step(struct cured *cured, uint32_t index)
         entry->alive = false;
 }
 
-/* ---- The interval ---- */
-
-static uint64_t next_random(uint64_t *state)
-{ /* splitmix64; the same seed always: reports do not change by chance */
-    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void bootstrap(const GArray *outcomes, double interval[2])
-{
-    uint32_t blocks = MIN(BLOCKS, outcomes->len), hits[BLOCKS] = {0}, reads[BLOCKS] = {0};
-    double ratios[RESAMPLES];
-    uint64_t state = 1;
-
-    for (guint i = 0; i < outcomes->len; i++) {
-        uint32_t block = (uint32_t)((uint64_t)i * blocks / outcomes->len);
-
-        reads[block]++;
-        hits[block] += g_array_index(outcomes, uint8_t, i);
-    }
-    for (int r = 0; r < RESAMPLES; r++) {
-        double hit = 0, read = 0;
-
-        for (uint32_t k = 0; k < blocks; k++) {
-            uint32_t block = (uint32_t)(next_random(&state) % blocks);
-
-            hit += hits[block];
-            read += reads[block];
-        }
-        ratios[r] = hit / read;
-    }
-    qsort(ratios, RESAMPLES, sizeof(*ratios), by_value);
-    interval[0] = ratios[RESAMPLES / 40];
-    interval[1] = ratios[RESAMPLES - 1 - RESAMPLES / 40];
-}
-
-static void wilson(double ratio, double count, double interval[2])
-{
-    double z2 = 1.96 * 1.96, centre = (ratio + z2 / (2 * count)) / (1 + z2 / count);
-    double half =
-        1.96 * sqrt(ratio * (1 - ratio) / count + z2 / (4 * count * count)) / (1 + z2 / count);
-
-    interval[0] = MAX(0, centre - half);
-    interval[1] = MIN(1, centre + half);
-}
-
-static void fill_ratio(const struct cured *cured, struct prediction *prediction)
-{
-    double booted[2], plain[2], hits = 0, reads = cured->outcomes->len;
-
-    if (reads == 0) {
-        prediction->hit_ratio = prediction->hit_ratio_interval[0] =
-            prediction->hit_ratio_interval[1] = NAN;
-        return;
-    }
-    for (guint i = 0; i < cured->outcomes->len; i++)
-        hits += g_array_index(cured->outcomes, uint8_t, i);
-    prediction->hit_ratio = hits / reads;
-    bootstrap(cured->outcomes, booted);
-    wilson(prediction->hit_ratio, reads, plain);
-    prediction->hit_ratio_interval[0] = MIN(MIN(booted[0], plain[0]), prediction->hit_ratio);
-    prediction->hit_ratio_interval[1] = MAX(MAX(booted[1], plain[1]), prediction->hit_ratio);
-}
-
 struct prediction *predict_change(struct cache_model *model, uint32_t template_index,
                                   const struct prediction_change *change)
 {
@@ -220,7 +144,7 @@ struct prediction *predict_change(struct cache_model *model, uint32_t template_i
         keys += cured.entries[i].used;
     if (!model->complete && template->key_count)
         keys *= template->report->distinct_keys / template->key_count;
-    fill_ratio(&cured, prediction);
+    prediction->hit_ratio = outcomes_ratio(cured.outcomes, prediction->hit_ratio_interval);
     prediction->distinct_keys = keys;
     prediction->saved_recompute_seconds = cured.saved_seconds * scale;
     prediction->saved_redis_bytes = cured.saved_bytes * scale;

@@ -5,8 +5,7 @@
  * that was seen; misses before that write stay misses; a miss that becomes a hit neither computes
  * nor writes.
  *
- * The interval is the wider, on each side, of Wilson's for the ratio and a bootstrap over 50
- * consecutive blocks of reads (which feels that misses come in clusters); 95 %.
+ * The interval is that of replay/outcomes.h.
  */
 #ifndef LEAKEY_FIND_PREDICT_H
 #define LEAKEY_FIND_PREDICT_H

@@ -186,27 +186,58 @@ static void run_steps(struct report *report, GPtrArray *captures,
     symbols_free(symbols);
 }
 
-struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
-                       GError **error)
+/* The captures, described in a new report. NULL with an error. */
+static GPtrArray *open_captures(char *const *paths, size_t count,
+                                const struct analysis_options *options, struct report **report,
+                                GError **error)
 {
     struct opened opened = {
         .captures = g_ptr_array_new_with_free_func(free_capture),
         .files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .report = report_new(),
     };
-    struct report *report = opened.report;
 
     if (open_all(&opened, paths, count, options, error)) {
         for (guint i = 0; i < opened.captures->len; i++)
-            g_ptr_array_add(report->captures,
-                            describe(report, g_ptr_array_index(opened.captures, i)));
-        run_steps(report, opened.captures, options);
+            g_ptr_array_add(opened.report->captures,
+                            describe(opened.report, g_ptr_array_index(opened.captures, i)));
+        *report = opened.report;
     } else {
-        report_free(report);
-        report = NULL;
+        report_free(opened.report);
+        g_ptr_array_free(g_steal_pointer(&opened.captures), TRUE);
     }
     g_clear_error(&opened.first);
     g_hash_table_destroy(opened.files);
-    g_ptr_array_free(opened.captures, TRUE);
+    return opened.captures;
+}
+
+struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
+                       GError **error)
+{
+    struct report *report;
+    GPtrArray *captures = open_captures(paths, count, options, &report, error);
+
+    if (captures == NULL)
+        return NULL;
+    run_steps(report, captures, options);
+    g_ptr_array_free(captures, TRUE);
     return report;
+}
+
+bool analyse_cache(char *const *paths, size_t count, const struct analysis_options *options,
+                   struct cache_analysis *analysis, GError **error)
+{
+    analysis->captures = open_captures(paths, count, options, &analysis->report, error);
+    if (analysis->captures == NULL)
+        return false;
+    tell(options, "cache", 0.3);
+    analysis->cache = cache_model_new(analysis->report, NULL, analysis->captures);
+    return true;
+}
+
+void cache_analysis_release(struct cache_analysis *analysis)
+{
+    cache_model_free(analysis->cache);
+    report_free(analysis->report);
+    g_ptr_array_free(analysis->captures, TRUE);
 }

@@ -40,6 +40,17 @@ struct analysis_options {
 struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
                        GError **error);
 
+/* The same up to what happened in the cache, without names for addresses: for what replays its
+ * commands. False with an error; else to be released. */
+struct cache_analysis {
+    GPtrArray *captures; /* of struct capture * */
+    struct report *report;
+    struct cache_model *cache;
+};
+bool analyse_cache(char *const *paths, size_t count, const struct analysis_options *options,
+                   struct cache_analysis *analysis, GError **error);
+void cache_analysis_release(struct cache_analysis *analysis);
+
 /* model/symbols.c: names for addresses, by libdw; the path in the capture is looked for here, and
  * used only if its build-id is the capture's. The stacks live as long as the report. */
 struct symbols *symbols_new(struct report *report);

@@ -16,6 +16,11 @@ static const struct comparison_renderer comparison_renderers[] = {
     {"json", render_comparison_json},
 };
 
+static const struct what_if_renderer what_if_renderers[] = {
+    {"text", render_what_if_text},
+    {"json", render_what_if_json},
+};
+
 const struct report_renderer *report_renderer_named(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(report_renderers); i++)
@@ -29,6 +34,14 @@ const struct comparison_renderer *comparison_renderer_named(const char *name)
     for (size_t i = 0; i < G_N_ELEMENTS(comparison_renderers); i++)
         if (strcmp(comparison_renderers[i].name, name) == 0)
             return &comparison_renderers[i];
+    return NULL;
+}
+
+const struct what_if_renderer *what_if_renderer_named(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(what_if_renderers); i++)
+        if (strcmp(what_if_renderers[i].name, name) == 0)
+            return &what_if_renderers[i];
     return NULL;
 }
 
@@ -58,6 +71,16 @@ const char *comparison_renderer_names(void)
     names[0] = '\0';
     for (size_t i = 0; i < G_N_ELEMENTS(comparison_renderers); i++)
         add_name(names, comparison_renderers[i].name);
+    return names;
+}
+
+const char *what_if_renderer_names(void)
+{
+    static char names[NAMES_ROOM];
+
+    names[0] = '\0';
+    for (size_t i = 0; i < G_N_ELEMENTS(what_if_renderers); i++)
+        add_name(names, what_if_renderers[i].name);
     return names;
 }
 

@@ -10,6 +10,7 @@
 #include "model/report.h"
 
 struct comparison; /* model/compare.h */
+struct what_if;    /* find/what_if.h */
 
 struct render_options {
     size_t top; /* rows a table shows; JSON is never shortened */
@@ -27,11 +28,18 @@ struct comparison_renderer {
                    FILE *out);
 };
 
+struct what_if_renderer {
+    const char *name;
+    void (*render)(const struct what_if *what_if, const struct render_options *options, FILE *out);
+};
+
 /* NULL when there is none of that name. */
 const struct report_renderer *report_renderer_named(const char *name);
 const struct comparison_renderer *comparison_renderer_named(const char *name);
+const struct what_if_renderer *what_if_renderer_named(const char *name);
 /* "text json": for messages. */
 const char *report_renderer_names(void);
 const char *comparison_renderer_names(void);
+const char *what_if_renderer_names(void);
 
 #endif

@@ -12,6 +12,10 @@ void render_comparison_text(const struct comparison *comparison,
                             const struct render_options *options, FILE *out);
 void render_comparison_json(const struct comparison *comparison,
                             const struct render_options *options, FILE *out);
+void render_what_if_text(const struct what_if *what_if, const struct render_options *options,
+                         FILE *out);
+void render_what_if_json(const struct what_if *what_if, const struct render_options *options,
+                         FILE *out);
 
 const char *severity_name(enum severity severity); /* error warning note */
 
