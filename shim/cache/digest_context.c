@@ -7,9 +7,9 @@
 #include <xxhash.h>
 
 #include "cache/inputs.h"
-#include "cache/wiped.h"
 #include "capture/state.h"
 #include "config.h"
+#include "sys.h"
 
 #define WAYS 8u
 #define SETS (LK_CONTEXTS / WAYS)
@@ -32,7 +32,6 @@ struct computations {
 };
 
 static void *place;
-static uint32_t place_lock;
 
 /* ---- The guard ---- */
 
@@ -188,7 +187,7 @@ void lk_digest_begin(const void *context)
     int kept;
     if (!context || !enter(&kept))
         return;
-    struct computations *all = lk_wiped_once(&place, &place_lock, sizeof *all);
+    struct computations *all = lk_sys_once_wiped(&place, sizeof *all);
     struct computation *c = all ? acquire_new(all, context) : NULL;
     if (c) {
         clear(c, context);

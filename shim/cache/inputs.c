@@ -13,8 +13,8 @@
 
 #include "cache/keydigest.h"
 #include "cache/text.h"
-#include "cache/wiped.h"
 #include "capture/capture.h"
+#include "sys.h"
 
 #define ENTRIES     16384u
 #define BUCKETS     8192u
@@ -50,7 +50,6 @@ struct inputs {
 };
 
 static void *place;
-static uint32_t lock;
 
 static struct inputs *existing(void)
 {
@@ -155,7 +154,7 @@ void lk_input_remember(enum lk_digest_algorithm algorithm, const void *digest, s
                        uint64_t fingerprint, uint64_t input_bytes, const void *text,
                        size_t text_bytes)
 {
-    struct inputs *inputs = lk_wiped_once(&place, &lock, sizeof *inputs);
+    struct inputs *inputs = lk_sys_once_wiped(&place, sizeof *inputs);
     struct input input = {.fingerprint = fingerprint,
                           .input_bytes = input_bytes,
                           .text_bytes =

@@ -28,11 +28,18 @@ static void *memory;
 static size_t memory_bytes;
 static uint32_t dropped;
 
-void *lk_sys_memory_wiped(size_t bytes)
+void *lk_sys_make_wiped(void **place, size_t bytes)
 {
+    void *none = NULL, *made = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    assert_non_null(made);
+    memset(made, 0, bytes);
+    if (!__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_ACQUIRE)) {
+        free(made);
+        return none;
+    }
     memory_bytes = bytes;
-    memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    return memory ? memset(memory, 0, bytes) : NULL;
+    return memory = made;
 }
 
 void lk_drop(enum lk_drop why)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cmocka.h>
@@ -33,11 +34,19 @@ static __thread struct {
 static void *memory;
 static size_t memory_bytes;
 
-void *lk_sys_memory_wiped(size_t bytes)
+void *lk_sys_make_wiped(void **place, size_t bytes)
 {
+    void *none = NULL, *made = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    assert_non_null(made);
+    memset(made, 0, bytes);
+    usleep(20000); /* so that threads come while it is made */
+    if (!__atomic_compare_exchange_n(place, &none, made, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_ACQUIRE)) {
+        free(made);
+        return none;
+    }
     memory_bytes = bytes;
-    memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    return memory ? memset(memory, 0, bytes) : NULL;
+    return memory = made;
 }
 
 uint64_t lk_sys_random(void)
@@ -295,9 +304,35 @@ static void threads_find_their_own(void **state)
     }
 }
 
+static void *remember_one(void *number)
+{
+    char input[64];
+    remember(input, (size_t)snprintf(input, sizeof input, "first %d", (int)(uintptr_t)number));
+    return NULL;
+}
+
+/* Threads come at once, before there is any memory for inputs: what each had digested is known.
+ * Has to run before the others. */
+static void nobody_loses_the_first_input(void **state)
+{
+    pthread_t threads[THREADS];
+    (void)state;
+    assert_null(memory);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, remember_one, (void *)i), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) {
+        char input[64];
+        int bytes = snprintf(input, sizeof input, "first %d", i);
+        assert_true(ask(input, (size_t)bytes, 64));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_loses_the_first_input),
         cmocka_unit_test_setup(says_nothing_when_nothing_was_digested, begin_anew),
         cmocka_unit_test_setup(writes_what_the_key_holds, begin_anew),
         cmocka_unit_test_setup(keeps_the_beginning_of_long_inputs, begin_anew),
