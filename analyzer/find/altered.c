@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "replay/outcomes.h"
+#include "replay/hit_ratio.h"
 #include "replay/ranking.h"
 
 struct entry {
@@ -256,7 +256,7 @@ struct altered altered_replay(const struct cache_model *model, const struct alte
     result = replaying.result;
     for (uint32_t i = 0; i < count; i++)
         result.distinct_keys += replaying.entries[i].used;
-    result.hit_ratio = outcomes_ratio(replaying.outcomes, result.hit_ratio_interval);
+    result.hit_ratio = hit_ratio_of(replaying.outcomes, result.hit_ratio_interval);
     result.peak_bytes = bounded_cache_peak_bytes(replaying.cache);
     result.evictions = bounded_cache_evictions(replaying.cache);
     g_free(replaying.entries);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "replay/outcomes.h"
+#include "replay/hit_ratio.h"
 
 struct entry { /* of one identity, in the cured cache */
     int64_t expires_ns;
@@ -144,7 +144,7 @@ struct prediction *predict_change(struct cache_model *model, uint32_t template_i
         keys += cured.entries[i].used;
     if (!model->complete && template->key_count)
         keys *= template->report->distinct_keys / template->key_count;
-    prediction->hit_ratio = outcomes_ratio(cured.outcomes, prediction->hit_ratio_interval);
+    prediction->hit_ratio = hit_ratio_of(cured.outcomes, prediction->hit_ratio_interval);
     prediction->distinct_keys = keys;
     prediction->saved_recompute_seconds = cured.saved_seconds * scale;
     prediction->saved_redis_bytes = cured.saved_bytes * scale;

@@ -5,7 +5,7 @@
  * that was seen; misses before that write stay misses; a miss that becomes a hit neither computes
  * nor writes.
  *
- * The interval is that of replay/outcomes.h.
+ * The interval is that of replay/hit_ratio.h.
  */
 #ifndef LEAKEY_FIND_PREDICT_H
 #define LEAKEY_FIND_PREDICT_H

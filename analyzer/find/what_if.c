@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "find/identities.h"
-#include "replay/outcomes.h"
+#include "replay/hit_ratio.h"
 
 #define HARDLY_MORE 0.01
 
@@ -42,7 +42,7 @@ static void count_captured(const struct cache_model *model, uint32_t template_in
             measured->written_bytes += access->value_bytes;
         }
     }
-    measured->hit_ratio = outcomes_ratio(outcomes, measured->hit_ratio_interval);
+    measured->hit_ratio = hit_ratio_of(outcomes, measured->hit_ratio_interval);
     measured->reads = outcomes->len;
     measured->hits = 0;
     for (guint i = 0; i < outcomes->len; i++)

@@ -430,6 +430,71 @@ static void test_normalisers(void **state)
     }
 }
 
+/* With hashed keys the capture holds hashes of tokens in place of texts. */
+static void test_hashed_keys(void **state)
+{
+    const struct service service = {clock_and_uuid_hidden, 1000, 0, true};
+    struct simulation simulation = simulate(&service);
+    struct what_if_settings settings = unchanged;
+    struct what_if *what_if;
+
+    (void)state;
+    settings.normaliser_bits = bits_of("timestamp uuid whitespace case order");
+    what_if = what_if_new(simulation.model, &settings);
+    assert_true(fabs(what_if->predicted.hit_ratio - simulation.truth.cured_hit_ratio) < 0.005);
+    what_if_free(what_if);
+    simulation_clear(&simulation);
+}
+
+/* Two processes, one after the other, digest the same inputs, each with a seed of its own. */
+static void test_salt(void **state)
+{
+    struct script script = {0};
+    struct what_if_settings settings = unchanged;
+    static const struct {
+        const char *classes;
+        unsigned hits, keys;
+    } expected[] = {{"whitespace", 0, 20}, {"salt", 10, 10}, {"whitespace salt", 10, 10}};
+
+    (void)state;
+    for (unsigned process = 0; process < 2; process++) {
+        struct builder *builder = builder_new();
+
+        for (unsigned i = 0; i < 10; i++) {
+            char key[64], input[64];
+            struct builder_command command = {.time_ns = (process * 1000 + i * 10) * BUILDER_MS,
+                                              .verb = "GET",
+                                              .key = key,
+                                              .template_name = "llm:<sha256>",
+                                              .input = input,
+                                              .flags = LK_COMMAND_READ,
+                                              .outcome = LK_OUTCOME_MISS};
+
+            g_snprintf(input, sizeof(input), "How do I return order number %c?", 'a' + i);
+            g_snprintf(key, sizeof(key), "llm:%016llx", process * 977ull + i * 7919ull);
+            builder_command(builder, &command);
+            command.time_ns += 5 * BUILDER_MS;
+            command.verb = "SET";
+            command.flags = LK_COMMAND_WRITE;
+            command.outcome = LK_OUTCOME_WRITE;
+            command.value = "an answer";
+            builder_command(builder, &command);
+        }
+        script_save(&script, builder);
+    }
+    script_analyse(&script);
+    for (size_t i = 0; i < G_N_ELEMENTS(expected); i++) {
+        struct what_if *what_if;
+
+        settings.normaliser_bits = bits_of(expected[i].classes);
+        what_if = predict(&script, settings);
+        assert_int_equal(what_if->predicted.hits, expected[i].hits);
+        assert_true(what_if->predicted.distinct_keys == expected[i].keys);
+        what_if_free(what_if);
+    }
+    script_clear(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +505,8 @@ int main(void)
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_normalisers),
         cmocka_unit_test(test_expire_after_write),
+        cmocka_unit_test(test_hashed_keys),
+        cmocka_unit_test(test_salt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* The hit ratio's interval: a bootstrap over blocks, and Wilson's. */
-#include "replay/outcomes.h"
+#include "replay/hit_ratio.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -62,7 +62,7 @@ static void wilson(double ratio, double count, double interval[2])
     interval[1] = MIN(1, centre + half);
 }
 
-double outcomes_ratio(const GArray *outcomes, double interval[2])
+double hit_ratio_of(const GArray *outcomes, double interval[2])
 {
     double booted[2], plain[2], hits = 0, reads = outcomes->len, ratio;
 

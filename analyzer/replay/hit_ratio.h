@@ -3,12 +3,12 @@
  * on each side, of Wilson's for the ratio and a bootstrap over 50 consecutive blocks of reads
  * (which feels that misses come in clusters).
  */
-#ifndef LEAKEY_REPLAY_OUTCOMES_H
-#define LEAKEY_REPLAY_OUTCOMES_H
+#ifndef LEAKEY_REPLAY_HIT_RATIO_H
+#define LEAKEY_REPLAY_HIT_RATIO_H
 
 #include <glib.h>
 
 /* outcomes: uint8_t of each read, 1 a hit. NAN, and an interval of NAN, without reads. */
-double outcomes_ratio(const GArray *outcomes, double interval[2]);
+double hit_ratio_of(const GArray *outcomes, double interval[2]);
 
 #endif
