@@ -19,11 +19,6 @@
 #include "replay/miss_curve.h"
 #include "replay/policies.h"
 
-/* What the server needs for an entry beside its key and value: a hash table's slot, an object,
- * headers of strings, the allocator's rounding. Redis 7.0's MEMORY USAGE is 58, 64 and 76 bytes
- * more than key and value for values of 10, 100 and 1,000 bytes. */
-#define ENTRY_OVERHEAD_BYTES 64
-
 #define TTL_AS_CAPTURED INT64_MIN
 
 struct alteration {

@@ -7,9 +7,6 @@
 #define GIB           1073741824.0
 #define MONTH_SECONDS (365.25 / 12 * 86400)
 #define NS            1e-9
-/* What Redis 7 keeps for an entry beside key and value: two dictionary entries (one of them for the
- * expiry), an object's head, and what the allocator rounds up. */
-#define ENTRY_OVERHEAD_BYTES 80
 
 struct holding { /* the value that a key holds, and whether anyone read it */
     int64_t since_ns, expires_ns;

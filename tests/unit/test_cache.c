@@ -364,7 +364,7 @@ static void test_cost_until_flushed(void **state)
         find_cost(script.report, script.model, &prices);
         assert_true(script.report->cost.wasted_redis_bytes == 5);
         /* value, key, and what Redis keeps beside them */
-        assert_true(fabs(script.report->cost.wasted_money - (5 + 3 + 80) * flushes[i].seconds) <
+        assert_true(fabs(script.report->cost.wasted_money - (5 + 3 + 64) * flushes[i].seconds) <
                     0.2);
         script_clear(&script);
     }
