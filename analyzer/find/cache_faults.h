@@ -14,6 +14,8 @@ typedef void cache_rule(struct cache_model *model, const struct identities *iden
 /* duplicates.c: same input under different keys; fills causes.duplicate_input and distinct_inputs
  * as well. */
 cache_rule find_duplicates;
+/* mismatch.c: reader-writer-mismatch */
+cache_rule find_mismatches;
 /* entry_faults.c: never-read missing-ttl short-ttl evicted-early */
 cache_rule find_entry_faults;
 /* traffic_faults.c: unbounded-cardinality stampede */

@@ -1,0 +1,386 @@
+/* The rules about what keys are made of, beside duplicate-input-miss: for each, services with the
+ * fault and near twins that are healthy, small simulations that count their own truth. A new one is
+ * a function and a row. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "common/cache_script.h"
+#include "common/simulated_service.h"
+
+#define PROCESSES 3
+
+struct world { /* processes, their cache, and what is true of them */
+    struct builder *builders[PROCESSES];
+    GHashTable *entries; /* "database key" -> struct entry */
+    double ms;           /* now */
+    uint64_t random;
+    double truth; /* what the row's metric must be */
+};
+
+struct use { /* of one key */
+    const char *key, *template_name, *input, *value;
+    unsigned process, database, digest_bytes;
+    int64_t ttl_ms;
+};
+
+struct entry {
+    char *value;
+    double expires_ms;
+};
+
+static void free_entry(gpointer data)
+{
+    struct entry *entry = data;
+
+    g_free(entry->value);
+    g_free(entry);
+}
+
+static struct entry *entry_of(const struct world *world, const struct use *use)
+{
+    char *name = g_strdup_printf("%u %s", use->database, use->key);
+    struct entry *entry = g_hash_table_lookup(world->entries, name);
+
+    g_free(name);
+    return entry && entry->expires_ms > world->ms ? entry : NULL;
+}
+
+static bool there(const struct world *world, const struct use *use)
+{
+    return entry_of(world, use) != NULL;
+}
+
+static void command(struct world *world, const struct use *use, const char *verb, uint16_t flags,
+                    enum lk_outcome outcome, const char *value)
+{
+    struct builder **builder = &world->builders[use->process];
+    const char *colon = strrchr(use->key, ':');
+
+    if (!*builder)
+        *builder = builder_new();
+    builder_command(
+        *builder, &(struct builder_command){.time_ns = (uint64_t)(world->ms * 1e6),
+                                            .reply_ns = (uint64_t)((world->ms + 0.1) * 1e6),
+                                            .verb = verb,
+                                            .key = use->key,
+                                            .template_name = use->template_name,
+                                            .input = use->input,
+                                            .digest_offset = use->digest_bytes && colon
+                                                                 ? (uint16_t)(colon - use->key + 1)
+                                                                 : 0,
+                                            .digest_bytes = (uint16_t)use->digest_bytes,
+                                            .value = value,
+                                            .flags = flags,
+                                            .database = use->database,
+                                            .ttl_ms = flags & LK_COMMAND_WRITE ? use->ttl_ms : 0,
+                                            .outcome = outcome});
+    world->ms += 0.5;
+}
+
+static void store(struct world *world, const struct use *use)
+{
+    struct entry *entry = g_new0(struct entry, 1);
+
+    command(world, use, "SET", LK_COMMAND_WRITE, LK_OUTCOME_WRITE, use->value);
+    entry->value = g_strdup(use->value);
+    entry->expires_ms = use->ttl_ms ? world->ms + (double)use->ttl_ms : INFINITY;
+    g_hash_table_replace(world->entries, g_strdup_printf("%u %s", use->database, use->key), entry);
+}
+
+static bool look(struct world *world, const struct use *use)
+{
+    const struct entry *entry = entry_of(world, use);
+
+    command(world, use, "GET", LK_COMMAND_READ, entry ? LK_OUTCOME_HIT : LK_OUTCOME_MISS,
+            entry ? entry->value : NULL);
+    return entry != NULL;
+}
+
+static unsigned below(struct world *world, unsigned limit)
+{
+    return random_below(&world->random, limit);
+}
+
+/* Long, and of its own for each number; good until a few more are asked for. */
+static const char *value_of(unsigned number)
+{
+    static char values[8][160];
+    static unsigned used;
+    char *out = values[used++ % G_N_ELEMENTS(values)], text[32];
+
+    g_snprintf(text, sizeof(text), "value %u", number);
+    g_snprintf(out, sizeof(values[0]), "{\"answer\": \"%s\"}", digest_of(text, 120));
+    return out;
+}
+
+/* ---- reader-writer-mismatch ---- */
+
+/* Reads under one name, and after a miss writes under the other. */
+static void mismatch(struct world *world, const struct use *read, const struct use *written)
+{
+    if (!there(world, read))
+        world->truth += there(world, written);
+    if (!look(world, read))
+        store(world, written);
+}
+
+static void read_and_write_digest(struct world *world, const char *read_name,
+                                  const char *written_name, bool seen)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        unsigned question = below(world, 40);
+        char text[64], read[128], written[128], read_template[64], written_template[64];
+        struct use use = {.key = read, .template_name = read_template};
+        struct use other = {.key = written, .template_name = written_template};
+
+        g_snprintf(text, sizeof(text), "What is the weather in town %u?", question);
+        g_snprintf(read, sizeof(read), "%s:%s", read_name, digest_of(text, 64));
+        g_snprintf(written, sizeof(written), "%s:%s", written_name, digest_of(text, 64));
+        g_snprintf(read_template, sizeof(read_template), "%s:<sha256>", read_name);
+        g_snprintf(written_template, sizeof(written_template), "%s:<sha256>", written_name);
+        use.input = other.input = seen ? text : NULL;
+        other.value = value_of(question);
+        mismatch(world, &use, &other);
+    }
+}
+
+static void prefixes_differ(struct world *world)
+{
+    read_and_write_digest(world, "emb", "embedding", true);
+}
+
+static void prefixes_differ_unseen(struct world *world)
+{
+    read_and_write_digest(world, "emb", "embedding", false);
+}
+
+static void unrelated_names(struct world *world)
+{
+    read_and_write_digest(world, "answer", "llm", true);
+}
+
+static void one_name(struct world *world)
+{
+    read_and_write_digest(world, "emb", "emb", true);
+}
+
+static void read_and_write_number(struct world *world, struct use read, struct use written,
+                                  unsigned requests)
+{
+    const char *read_format = read.key, *written_format = written.key;
+
+    for (unsigned i = 0; i < requests; i++) {
+        unsigned user = below(world, 40);
+        char number[16], *read_key, *written_key;
+        char **parts;
+
+        g_snprintf(number, sizeof(number), "%u", user);
+        parts = g_strsplit(read_format, "#", 2);
+        read_key = g_strjoinv(number, parts);
+        g_strfreev(parts);
+        parts = g_strsplit(written_format, "#", 2);
+        written_key = g_strjoinv(number, parts);
+        g_strfreev(parts);
+        read.key = read_key;
+        written.key = written_key;
+        written.value = value_of(user);
+        mismatch(world, &read, &written);
+        g_free(read_key);
+        g_free(written_key);
+    }
+}
+
+static void case_differs(struct world *world)
+{
+    read_and_write_number(world, (struct use){.key = "User:#", .template_name = "User:<number>"},
+                          (struct use){.key = "user:#", .template_name = "user:<number>"}, 200);
+}
+
+static void separators_differ(struct world *world)
+{
+    read_and_write_number(
+        world, (struct use){.key = "user_profile:#", .template_name = "user_profile:<number>"},
+        (struct use){.key = "userProfile:#", .template_name = "userProfile:<number>"}, 200);
+}
+
+static void abbreviated(struct world *world)
+{
+    read_and_write_number(world, (struct use){.key = "prof:#", .template_name = "prof:<number>"},
+                          (struct use){.key = "profile:#", .template_name = "profile:<number>"},
+                          200);
+}
+
+static void databases_differ(struct world *world)
+{
+    read_and_write_number(
+        world, (struct use){.key = "user:#", .template_name = "user:<number>"},
+        (struct use){.key = "user:#", .template_name = "user:<number>", .database = 1}, 200);
+}
+
+static void databases_agree(struct world *world)
+{
+    read_and_write_number(
+        world, (struct use){.key = "user:#", .template_name = "user:<number>", .database = 1},
+        (struct use){.key = "user:#", .template_name = "user:<number>", .database = 1}, 200);
+    read_and_write_number(world, (struct use){.key = "user:#", .template_name = "user:<number>"},
+                          (struct use){.key = "user:#", .template_name = "user:<number>"}, 200);
+}
+
+/* Nobody is banned, and when somebody was last seen is for another service. */
+static void other_purposes(struct world *world)
+{
+    read_and_write_number(world,
+                          (struct use){.key = "banned:#", .template_name = "banned:<number>"},
+                          (struct use){.key = "seen:#", .template_name = "seen:<number>"}, 200);
+}
+
+static void few_misses(struct world *world)
+{
+    read_and_write_number(world, (struct use){.key = "User:#", .template_name = "User:<number>"},
+                          (struct use){.key = "user:#", .template_name = "user:<number>"}, 20);
+}
+
+/* A look-aside of keys that are not there yet, for a template that another worker reads. */
+static void read_elsewhere(struct world *world)
+{
+    case_differs(world);
+    for (unsigned i = 0; i < 20; i++)
+        look(world, &(struct use){.key = "user:1", .template_name = "user:<number>", .process = 1});
+}
+
+/* ---- */
+
+static const struct row {
+    const char *name;
+    void (*run)(struct world *world);
+    const char *rule; /* the one warning; NULL: healthy, and none of the rules speaks */
+    enum severity severity;
+    const char *metric; /* that must be the truth */
+    const char *kind;   /* of the evidence */
+    const char *a, *b;  /* a difference that it shows */
+    const char *remedy; /* part of it */
+} rows[] = {
+    {"read by one prefix, written by another", prefixes_differ, "reader-writer-mismatch",
+     SEVERITY_ERROR, "mismatched_miss_count", "digest-input", "emb", "embedding",
+     "asks for emb:<sha256>, the write stores embedding:<sha256>"},
+    {"the same, inputs not seen", prefixes_differ_unseen, "reader-writer-mismatch", SEVERITY_ERROR,
+     "mismatched_miss_count", "key-text", "emb", "embedding", "by one function"},
+    {"names without a likeness", unrelated_names, "reader-writer-mismatch", SEVERITY_WARNING,
+     "mismatched_miss_count", "digest-input", "answer", "llm", "two caches by intent"},
+    {"case differs", case_differs, "reader-writer-mismatch", SEVERITY_ERROR,
+     "mismatched_miss_count", "key-text", "User", "user", "by one function"},
+    {"separators differ", separators_differ, "reader-writer-mismatch", SEVERITY_ERROR,
+     "mismatched_miss_count", "key-text", "user_profile", "userProfile", "by one function"},
+    {"abbreviated", abbreviated, "reader-writer-mismatch", SEVERITY_ERROR, "mismatched_miss_count",
+     "key-text", "prof", "profile", "by one function"},
+    {"databases differ", databases_differ, "reader-writer-mismatch", SEVERITY_ERROR,
+     "mismatched_miss_count", "key-text", "database 0", "database 1",
+     "selects database 0, the write database 1"},
+    {"one name", one_name, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"databases agree", databases_agree, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"other purposes", other_purposes, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"few misses", few_misses, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"read elsewhere", read_elsewhere, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+};
+
+static bool of_these_rules(const struct finding *finding)
+{
+    static const char *const rules[] = {"reader-writer-mismatch", "salted-key", "false-hit",
+                                        "stale-version", "duplicate-input-miss"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
+        if (strcmp(finding->rule, rules[i]) == 0)
+            return finding->severity > SEVERITY_NOTE;
+    return false;
+}
+
+static double metric_named(const struct finding *finding, const char *name)
+{
+    for (guint i = 0; i < finding->metrics->len; i++) {
+        const struct metric *metric = &g_array_index(finding->metrics, struct metric, i);
+
+        if (strcmp(metric->name, name) == 0)
+            return metric->value;
+    }
+    fail_msg("no metric %s", name);
+    return NAN;
+}
+
+static bool shows(const struct evidence *evidence, const struct row *row)
+{
+    for (guint i = 0; i < evidence->differs->len; i++) {
+        const struct difference *difference =
+            &g_array_index(evidence->differs, struct difference, i);
+
+        assert_true(g_utf8_validate(difference->a, -1, NULL) &&
+                    g_utf8_validate(difference->b, -1, NULL));
+        if (!row->a || (strcmp(difference->a, row->a) == 0 && strcmp(difference->b, row->b) == 0))
+            return true;
+    }
+    return false;
+}
+
+static void check_finding(const struct row *row, const struct world *world,
+                          const struct finding *finding)
+{
+    assert_string_equal(finding->rule, row->rule);
+    assert_int_equal(finding->severity, row->severity);
+    if (fabs(metric_named(finding, row->metric) - world->truth) > 1e-6)
+        fail_msg("%s is %g, and in truth %g", row->metric, metric_named(finding, row->metric),
+                 world->truth);
+    assert_non_null(strstr(finding->message, finding->template_name));
+    if (!strstr(finding->remedy, row->remedy))
+        fail_msg("%s", finding->remedy);
+    assert_in_range(finding->evidence->len, row->kind ? 1 : 0, 5);
+    for (guint i = 0; i < finding->evidence->len; i++) {
+        const struct evidence *evidence = g_ptr_array_index(finding->evidence, i);
+
+        assert_string_equal(evidence->kind, row->kind);
+        assert_true(evidence->confidence_ratio > 0.5 && evidence->confidence_ratio <= 1);
+        assert_true(shows(evidence, row));
+    }
+}
+
+static void check_row(void **state)
+{
+    const struct row *row = *state;
+    struct world world = {.ms = 1, .random = 7};
+    struct script script = {0};
+    unsigned warned = 0;
+
+    world.entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_entry);
+    row->run(&world);
+    for (unsigned i = 0; i < PROCESSES; i++)
+        if (world.builders[i])
+            script_save(&script, world.builders[i]);
+    script_analyse(&script);
+    for (guint i = 0; i < script.report->findings->len; i++) {
+        const struct finding *finding = g_ptr_array_index(script.report->findings, i);
+
+        if (!of_these_rules(finding))
+            continue;
+        if (!row->rule)
+            fail_msg("%s: %s", finding->rule, finding->message);
+        check_finding(row, &world, finding);
+        warned++;
+    }
+    assert_int_equal(warned, row->rule ? 1 : 0);
+    script_clear(&script);
+    g_hash_table_destroy(world.entries);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[G_N_ELEMENTS(rows)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        tests[i] =
+            (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)(uintptr_t)&rows[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
