@@ -11,6 +11,8 @@
 
 typedef void cache_rule(struct cache_model *model, const struct identities *identities);
 
+/* salted.c: salted-key */
+cache_rule find_salted;
 /* duplicates.c: same input under different keys; fills causes.duplicate_input and distinct_inputs
  * as well. */
 cache_rule find_duplicates;

@@ -22,6 +22,15 @@ static uint64_t folded_hash(const char *text, const struct lk_token *token)
     return text_hash(folded, lk_fold(text, token, folded, sizeof(folded)));
 }
 
+/* A hash as a number may look like a time in nanoseconds. */
+static bool is_64_bits(const char *text, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        if (!g_ascii_isdigit(text[i]))
+            return false;
+    return bytes == 19;
+}
+
 static void hidden_tokens(const struct cache_key *key, GArray *tokens)
 {
     for (size_t at = 0; at + sizeof(struct lk_token_hash) <= key->text_bytes;
@@ -51,6 +60,9 @@ void key_tokens(const struct cache_key *key, GArray *tokens)
         struct key_token token = {next.token_class, next.offset, next.bytes,
                                   folded_hash(key->text, &next)};
 
+        if (next.token_class == LK_CLASS_TIMESTAMP &&
+            is_64_bits(key->text + next.offset, next.bytes))
+            token.token_class = LK_CLASS_NUMBER;
         g_array_append_val(tokens, token);
     }
 }

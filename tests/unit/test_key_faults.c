@@ -102,6 +102,16 @@ static bool look(struct world *world, const struct use *use)
     return entry != NULL;
 }
 
+/* A read; a miss is computed and stored. */
+static bool ask(struct world *world, const struct use *use)
+{
+    bool hit = look(world, use);
+
+    if (!hit)
+        store(world, use);
+    return hit;
+}
+
 static unsigned below(struct world *world, unsigned limit)
 {
     return random_below(&world->random, limit);
@@ -254,6 +264,147 @@ static void read_elsewhere(struct world *world)
         look(world, &(struct use){.key = "user:1", .template_name = "user:<number>", .process = 1});
 }
 
+/* ---- salted-key ---- */
+
+#define TOWNS 60
+
+/* The key of a question, in a process: its digest with a salt. */
+typedef void name_key(struct world *world, unsigned question, unsigned process, char *out,
+                      size_t room);
+
+static void salted_digest(struct world *world, unsigned question, unsigned process, char *out,
+                          size_t room)
+{
+    char text[64];
+
+    (void)world;
+    g_snprintf(text, sizeof(text), "salt %u question %u", process, question);
+    g_snprintf(out, (gulong)room, "llm:%s", digest_of(text, 64));
+}
+
+static void plain_digest(struct world *world, unsigned question, unsigned process, char *out,
+                         size_t room)
+{
+    (void)process;
+    salted_digest(world, question, 0, out, room);
+}
+
+static void nonce_digest(struct world *world, unsigned question, unsigned process, char *out,
+                         size_t room)
+{
+    (void)question;
+    (void)process;
+    g_snprintf(out, (gulong)room, "llm:%s", random_hex(&world->random, 64));
+}
+
+/* As Python's hash() is: 19 digits. */
+static void salted_number(struct world *world, unsigned question, unsigned process, char *out,
+                          size_t room)
+{
+    uint64_t state = question * 1000 + process;
+
+    (void)world;
+    g_snprintf(out, (gulong)room, "ans:%llu",
+               1000000000000000000ull + simulated_random(&state) % 7000000000000000000ull);
+}
+
+static void plain_number(struct world *world, unsigned question, unsigned process, char *out,
+                         size_t room)
+{
+    (void)process;
+    salted_number(world, question, 0, out, room);
+}
+
+/* Each process asks for what the others ask for. */
+static void ask_in_processes(struct world *world, name_key *name, const char *template_name,
+                             bool seen, unsigned values)
+{
+    bool asked[PROCESSES][TOWNS] = {{false}};
+
+    for (unsigned i = 0; i < 600; i++) {
+        unsigned question = below(world, TOWNS), process = below(world, PROCESSES);
+        char key[128], text[64];
+        struct use use = {.key = key, .template_name = template_name, .process = process};
+        bool elsewhere = false;
+
+        g_snprintf(text, sizeof(text), "What is the weather in town %u?", question);
+        name(world, question, process, key, sizeof(key));
+        use.input = seen ? text : NULL;
+        use.value = value_of(question % values);
+        for (unsigned p = 0; p < PROCESSES; p++)
+            elsewhere |= asked[p][question];
+        world->truth += elsewhere && !there(world, &use);
+        asked[process][question] = true;
+        ask(world, &use);
+    }
+}
+
+static void salted_in_each_process(struct world *world)
+{
+    ask_in_processes(world, salted_digest, "llm:<sha256>", true, TOWNS);
+}
+
+static void salted_values_tell(struct world *world)
+{
+    ask_in_processes(world, salted_number, "ans:<number>", false, TOWNS);
+}
+
+static void not_salted(struct world *world)
+{
+    ask_in_processes(world, plain_digest, "llm:<sha256>", true, TOWNS);
+    ask_in_processes(world, plain_number, "ans:<number>", false, TOWNS);
+}
+
+static void nonce_in_each_key(struct world *world)
+{
+    ask_in_processes(world, nonce_digest, "llm:<sha256>", true, TOWNS);
+}
+
+/* Inputs are not seen, and few answers go around. */
+static void salted_or_few_answers(struct world *world)
+{
+    ask_in_processes(world, salted_number, "ans:<number>", false, 12);
+}
+
+/* A login writes the session, and the same user has another one in each process. */
+static void sessions(struct world *world)
+{
+    char keys[PROCESSES][TOWNS][64];
+    struct use use = {.template_name = "session:<md5>"};
+
+    for (use.process = 0; use.process < PROCESSES; use.process++) {
+        for (unsigned user = 0; user < TOWNS; user++) {
+            use.key = keys[use.process][user];
+            use.value = value_of(user);
+            g_snprintf(keys[use.process][user], sizeof(keys[0][0]), "session:%s",
+                       random_hex(&world->random, 32));
+            store(world, &use);
+        }
+        for (unsigned i = 0; i < 300; i++) {
+            use.key = keys[use.process][below(world, TOWNS)];
+            look(world, &use);
+        }
+    }
+}
+
+/* Each process has documents of its own; some have the same text. */
+static void documents(struct world *world)
+{
+    struct use use = {.template_name = "doc:<md5>"};
+
+    for (use.process = 0; use.process < PROCESSES; use.process++) {
+        for (unsigned document = 0; document < 200; document++) {
+            char key[64];
+
+            g_snprintf(key, sizeof(key), "doc:%s", random_hex(&world->random, 32));
+            use.key = key;
+            use.value = value_of(document < 20 ? document : 1000 * use.process + document);
+            ask(world, &use);
+            ask(world, &use);
+        }
+    }
+}
+
 /* ---- */
 
 static const struct row {
@@ -287,6 +438,16 @@ static const struct row {
     {"other purposes", other_purposes, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"few misses", few_misses, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"read elsewhere", read_elsewhere, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"salted in each process", salted_in_each_process, "salted-key", SEVERITY_ERROR,
+     "salted_miss_count", "digest-input", NULL, NULL, "SHA-256"},
+    {"salted, values tell", salted_values_tell, "salted-key", SEVERITY_ERROR, "salted_miss_count",
+     "equal-value", NULL, NULL, "fixed seed"},
+    {"a nonce in each key", nonce_in_each_key, "duplicate-input-miss", SEVERITY_ERROR,
+     "duplicate_miss_count", "digest-input", NULL, NULL, "fixed seed"},
+    {"not salted", not_salted, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"salted, or few answers", salted_or_few_answers, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"sessions", sessions, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"documents", documents, NULL, 0, NULL, NULL, NULL, NULL, NULL},
 };
 
 static bool of_these_rules(const struct finding *finding)
