@@ -4,7 +4,7 @@
 #include <string.h>
 
 static cache_rule *const rules[] = {
-    find_salted,         find_duplicates,   find_mismatches,
+    find_salted,         find_duplicates,   find_mismatches, find_false_hits,
     find_traffic_faults, find_entry_faults, find_worthless,
 };
 

@@ -18,6 +18,8 @@ cache_rule find_salted;
 cache_rule find_duplicates;
 /* mismatch.c: reader-writer-mismatch */
 cache_rule find_mismatches;
+/* false_hit.c: false-hit */
+cache_rule find_false_hits;
 /* entry_faults.c: never-read missing-ttl short-ttl evicted-early */
 cache_rule find_entry_faults;
 /* traffic_faults.c: unbounded-cardinality stampede */

@@ -7,9 +7,6 @@
 #include "find/key_tokens.h"
 
 #define EVIDENCE_MAX 5
-#define SPELLINGS                                                                                 \
-    (FEATURE_BIT(FEATURE_WHITESPACE) | FEATURE_BIT(FEATURE_CASE) | FEATURE_BIT(FEATURE_UNICODE) | \
-     FEATURE_BIT(FEATURE_ORDER) | FEATURE_BIT(FEATURE_NUMBER_FORMAT))
 
 /* ---- Who only reads, who only writes ---- */
 

@@ -25,7 +25,7 @@ struct world { /* processes, their cache, and what is true of them */
 
 struct use { /* of one key */
     const char *key, *template_name, *input, *value;
-    unsigned process, database, digest_bytes;
+    unsigned process, database, digest_bytes, digest_offset;
     int64_t ttl_ms;
 };
 
@@ -61,25 +61,26 @@ static void command(struct world *world, const struct use *use, const char *verb
 {
     struct builder **builder = &world->builders[use->process];
     const char *colon = strrchr(use->key, ':');
+    uint16_t offset = use->digest_offset ? (uint16_t)use->digest_offset
+                      : colon            ? (uint16_t)(colon - use->key + 1)
+                                         : 0;
 
     if (!*builder)
         *builder = builder_new();
-    builder_command(
-        *builder, &(struct builder_command){.time_ns = (uint64_t)(world->ms * 1e6),
-                                            .reply_ns = (uint64_t)((world->ms + 0.1) * 1e6),
-                                            .verb = verb,
-                                            .key = use->key,
-                                            .template_name = use->template_name,
-                                            .input = use->input,
-                                            .digest_offset = use->digest_bytes && colon
-                                                                 ? (uint16_t)(colon - use->key + 1)
-                                                                 : 0,
-                                            .digest_bytes = (uint16_t)use->digest_bytes,
-                                            .value = value,
-                                            .flags = flags,
-                                            .database = use->database,
-                                            .ttl_ms = flags & LK_COMMAND_WRITE ? use->ttl_ms : 0,
-                                            .outcome = outcome});
+    builder_command(*builder,
+                    &(struct builder_command){.time_ns = (uint64_t)(world->ms * 1e6),
+                                              .reply_ns = (uint64_t)((world->ms + 0.1) * 1e6),
+                                              .verb = verb,
+                                              .key = use->key,
+                                              .template_name = use->template_name,
+                                              .input = use->input,
+                                              .digest_offset = offset,
+                                              .digest_bytes = (uint16_t)use->digest_bytes,
+                                              .value = value,
+                                              .flags = flags,
+                                              .database = use->database,
+                                              .ttl_ms = flags & LK_COMMAND_WRITE ? use->ttl_ms : 0,
+                                              .outcome = outcome});
     world->ms += 0.5;
 }
 
@@ -405,6 +406,90 @@ static void documents(struct world *world)
     }
 }
 
+/* ---- false-hit ---- */
+
+typedef void write_input(unsigned question, unsigned variant, char *out, size_t room);
+
+/* Keys hold 8 characters of a digest, which are the same for every variant of a question. */
+static void ask_by_short_digest(struct world *world, write_input *write, bool faulty)
+{
+    unsigned written[TOWNS] = {0};
+
+    for (unsigned i = 0; i < 400; i++) {
+        unsigned question = below(world, TOWNS), variant = below(world, 3);
+        char key[64], input[256], text[32];
+        struct use use = {
+            .key = key, .input = input, .template_name = "llm:<hex>", .digest_bytes = 8};
+
+        g_snprintf(text, sizeof(text), "town %u", question);
+        g_snprintf(key, sizeof(key), "llm:%s", digest_of(text, 8));
+        write(question, variant, input, sizeof(input));
+        use.value = value_of(question * 3 + variant);
+        if (!ask(world, &use))
+            written[question] = variant;
+        else if (faulty)
+            world->truth += written[question] != variant;
+    }
+}
+
+static void temperature_varies(unsigned question, unsigned variant, char *out, size_t room)
+{
+    g_snprintf(out, (gulong)room,
+               "{\"prompt\": \"the weather, in town %u\", \"temperature\": 0.%u, \"n\": 1}",
+               question, variant + 1);
+}
+
+static void spelling_varies(unsigned question, unsigned variant, char *out, size_t room)
+{
+    static const char *const words[] = {"the weather", "The  Weather", "THE WEATHER"};
+
+    g_snprintf(out, (gulong)room, "{\"prompt\": \"%s in town %u\"}", words[variant], question);
+}
+
+static void nothing_varies(unsigned question, unsigned variant, char *out, size_t room)
+{
+    (void)variant;
+    g_snprintf(out, (gulong)room, "the weather in town %u", question);
+}
+
+static void short_digest(struct world *world)
+{
+    ask_by_short_digest(world, temperature_varies, true);
+}
+
+static void short_digest_of_spellings(struct world *world)
+{
+    ask_by_short_digest(world, spelling_varies, false);
+}
+
+static void short_digest_that_serves(struct world *world)
+{
+    ask_by_short_digest(world, nothing_varies, false);
+}
+
+/* The key holds two digests, and either may be the one whose input was found. */
+static void two_digests(struct world *world)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        unsigned question = below(world, 20);
+        char key[160], text[64];
+        struct use use = {.key = key, .template_name = "llm:<md5>:<md5>", .input = text};
+
+        g_snprintf(key, sizeof(key), "llm:%s:%s", digest_of("model", 32),
+                   digest_of(value_of(question), 32));
+        g_snprintf(text, sizeof(text), "question %u", question);
+        use.value = value_of(question);
+        if (below(world, 2)) { /* found at the key's end */
+            ask(world, &use);
+            continue;
+        }
+        use.input = "model";
+        use.digest_offset = 4;
+        use.digest_bytes = 32;
+        ask(world, &use);
+    }
+}
+
 /* ---- */
 
 static const struct row {
@@ -446,6 +531,12 @@ static const struct row {
      "duplicate_miss_count", "digest-input", NULL, NULL, "fixed seed"},
     {"not salted", not_salted, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"salted, or few answers", salted_or_few_answers, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"a short digest", short_digest, "false-hit", SEVERITY_ERROR, "false_hit_count", "digest-input",
+     NULL, NULL, "put `temperature` into the key"},
+    {"a short digest of spellings", short_digest_of_spellings, NULL, 0, NULL, NULL, NULL, NULL,
+     NULL},
+    {"a short digest that serves", short_digest_that_serves, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"two digests", two_digests, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"sessions", sessions, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"documents", documents, NULL, 0, NULL, NULL, NULL, NULL, NULL},
 };
