@@ -4,8 +4,8 @@
 #include <string.h>
 
 static cache_rule *const rules[] = {
-    find_salted,         find_duplicates,   find_mismatches, find_false_hits,
-    find_traffic_faults, find_entry_faults, find_worthless,
+    find_salted, find_duplicates,     find_mismatches,   find_false_hits,
+    find_stale,  find_traffic_faults, find_entry_faults, find_worthless,
 };
 
 struct finding *fault_new(struct cache_model *model, uint32_t template_index, const char *rule,

@@ -20,6 +20,8 @@ cache_rule find_duplicates;
 cache_rule find_mismatches;
 /* false_hit.c: false-hit */
 cache_rule find_false_hits;
+/* stale.c: stale-version */
+cache_rule find_stale;
 /* entry_faults.c: never-read missing-ttl short-ttl evicted-early */
 cache_rule find_entry_faults;
 /* traffic_faults.c: unbounded-cardinality stampede */

@@ -490,6 +490,101 @@ static void two_digests(struct world *world)
     }
 }
 
+/* ---- stale-version ---- */
+
+struct rollout { /* of version 2, after half of the requests */
+    const char *format, *templates[2];
+    int64_t ttl_ms;
+    unsigned old_share; /* per cent of later requests that still use version 1 */
+    bool deletes, from_before;
+};
+
+static void versioned_key(const struct rollout *rollout, unsigned version, unsigned item, char *out,
+                          size_t room)
+{
+    char **parts = g_strsplit(rollout->format, "#", 2);
+
+    g_snprintf(out, (gulong)room, "%s%u%s:%u", parts[0], version, parts[1], item);
+    g_strfreev(parts);
+}
+
+static void roll_out(struct world *world, struct rollout rollout)
+{
+    char key[64];
+    struct use use = {.key = key, .ttl_ms = rollout.ttl_ms};
+
+    for (unsigned i = 0; i < 600; i++) {
+        unsigned version = i < 300 || below(world, 100) < rollout.old_share ? 1 : 2;
+        unsigned item = below(world, TOWNS);
+
+        use.template_name = rollout.templates[version - 1];
+        use.value = value_of(version * 1000 + item);
+        versioned_key(&rollout, version, item, key, sizeof(key));
+        if (rollout.from_before && version == 1 && !there(world, &use)) { /* nobody saw the write */
+            struct entry *entry = g_new0(struct entry, 1);
+
+            *entry = (struct entry){g_strdup(use.value), INFINITY};
+            g_hash_table_replace(world->entries, g_strdup_printf("0 %s", key), entry);
+        }
+        ask(world, &use);
+    }
+    use.template_name = rollout.templates[0];
+    for (unsigned item = 0; item < TOWNS; item++) {
+        versioned_key(&rollout, 1, item, key, sizeof(key));
+        if (rollout.deletes)
+            command(world, &use, "DEL", LK_COMMAND_DELETE, LK_OUTCOME_OTHER, NULL);
+        else
+            world->truth += there(world, &use);
+    }
+}
+
+#define VERSIONED .format = "emb:v#", .templates = {"emb:v1:<number>", "emb:v2:<number>"}
+
+static void older_version_stays(struct world *world)
+{
+    roll_out(world, (struct rollout){VERSIONED});
+}
+
+static void older_version_from_before(struct world *world)
+{
+    roll_out(world, (struct rollout){VERSIONED, .from_before = true});
+}
+
+static void version_is_a_number(struct world *world)
+{
+    roll_out(world, (struct rollout){
+                        .format = "emb:ver:#",
+                        .templates = {"emb:ver:<number>:<number>", "emb:ver:<number>:<number>"}});
+}
+
+static void older_version_expires(struct world *world)
+{
+    roll_out(world, (struct rollout){VERSIONED, .ttl_ms = 100});
+}
+
+static void older_version_deleted(struct world *world)
+{
+    roll_out(world, (struct rollout){VERSIONED, .deletes = true});
+}
+
+static void both_versions_serve(struct world *world)
+{
+    roll_out(world, (struct rollout){VERSIONED, .old_share = 10});
+}
+
+/* Each document is saved again and again, and each saved state is read for a while. */
+static void revisions(struct world *world)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        char key[64];
+        struct use use = {.key = key, .template_name = "doc:<number>:rev:<number>"};
+
+        g_snprintf(key, sizeof(key), "doc:%u:rev:%u", below(world, 30), i / 50);
+        use.value = value_of(i);
+        ask(world, &use);
+    }
+}
+
 /* ---- */
 
 static const struct row {
@@ -537,6 +632,16 @@ static const struct row {
      NULL},
     {"a short digest that serves", short_digest_that_serves, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"two digests", two_digests, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"an older version stays", older_version_stays, "stale-version", SEVERITY_WARNING,
+     "stale_entries_count", "key-text", "v1", "v2", "SCAN 0 MATCH 'emb:v1:*'"},
+    {"an older version from before", older_version_from_before, "stale-version", SEVERITY_WARNING,
+     "stale_entries_count", "key-text", "v1", "v2", "UNLINK"},
+    {"the version is a number", version_is_a_number, "stale-version", SEVERITY_WARNING,
+     "stale_entries_count", "key-text", "ver:1", "ver:2", "MATCH 'emb:ver:1:*'"},
+    {"an older version expires", older_version_expires, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"an older version deleted", older_version_deleted, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"both versions serve", both_versions_serve, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"revisions", revisions, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"sessions", sessions, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"documents", documents, NULL, 0, NULL, NULL, NULL, NULL, NULL},
 };
