@@ -7,6 +7,19 @@
 
 /* ---- Names ---- */
 
+/* userProfile is two words. */
+static void add_words(GPtrArray *words, const char *text, size_t bytes)
+{
+    size_t start = 0;
+
+    for (size_t i = 1; i <= bytes; i++) {
+        if (i < bytes && !(g_ascii_islower(text[i - 1]) && g_ascii_isupper(text[i])))
+            continue;
+        g_ptr_array_add(words, g_ascii_strdown(text + start, (gssize)(i - start)));
+        start = i;
+    }
+}
+
 /* The literal words of a template's name, in lower case: without <...> and versions. */
 static GPtrArray *literal_words(const char *name)
 {
@@ -20,7 +33,7 @@ static GPtrArray *literal_words(const char *name)
 
         inside = (inside || first == '<') && first != '>';
         if (!inside && token.token_class == LK_CLASS_WORD)
-            g_ptr_array_add(words, g_ascii_strdown(name + token.offset, (gssize)token.bytes));
+            add_words(words, name + token.offset, token.bytes);
     }
     return words;
 }

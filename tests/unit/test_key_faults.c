@@ -251,6 +251,14 @@ static void other_purposes(struct world *world)
                           (struct use){.key = "seen:#", .template_name = "seen:<number>"}, 200);
 }
 
+/* What begins alike may be something else. */
+static void other_parts(struct world *world)
+{
+    read_and_write_number(
+        world, (struct use){.key = "user:#", .template_name = "user:<number>"},
+        (struct use){.key = "userProfile:#", .template_name = "userProfile:<number>"}, 200);
+}
+
 static void few_misses(struct world *world)
 {
     read_and_write_number(world, (struct use){.key = "User:#", .template_name = "User:<number>"},
@@ -616,6 +624,7 @@ static const struct row {
     {"one name", one_name, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"databases agree", databases_agree, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"other purposes", other_purposes, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"other parts", other_parts, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"few misses", few_misses, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"read elsewhere", read_elsewhere, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"salted in each process", salted_in_each_process, "salted-key", SEVERITY_ERROR,
