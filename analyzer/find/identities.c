@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "find/equal_values.h"
+
 struct unit {                   /* the keys of one template that are compared with each other */
     GArray *with_input, *plain; /* uint32_t */
 };
@@ -72,6 +74,7 @@ static void number_unit(struct identities *identities, const struct cache_model 
 {
     bool by_input = unit->with_input->len >= unit->plain->len;
     const GArray *compared = by_input ? unit->with_input : unit->plain;
+    size_t before;
 
     number_alone(identities, by_input ? unit->plain : unit->with_input);
     identities->by_input[template_index] = by_input ? unit->with_input->len : 0;
@@ -81,7 +84,10 @@ static void number_unit(struct identities *identities, const struct cache_model 
     }
     identities->cures[template_index] =
         cures_find(model, (const uint32_t *)(const void *)compared->data, compared->len);
+    before = identities->count;
     number_keys(identities, model, identities->cures[template_index], compared);
+    if (!by_input && identities->count - before == compared->len) /* texts say nothing */
+        identities->by_value[template_index] = equal_values_number(identities, model, compared);
 }
 
 struct identities *identities_new(const struct cache_model *model)
@@ -93,6 +99,7 @@ struct identities *identities_new(const struct cache_model *model)
     identities->of = g_new0(uint32_t, model->keys->len + 1);
     identities->cures = g_new0(struct cures *, model->templates->len);
     identities->by_input = g_new0(uint32_t, model->templates->len);
+    identities->by_value = g_new0(bool, model->templates->len);
     for (guint t = 0; t < model->templates->len; t++)
         number_unit(identities, model, &units[t], t);
     free_units(model, units);
@@ -108,6 +115,7 @@ void identities_free(struct identities *identities)
     g_free(identities->of);
     g_free(identities->cures);
     g_free(identities->by_input);
+    g_free(identities->by_value);
     g_free(identities);
 }
 

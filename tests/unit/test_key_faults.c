@@ -414,6 +414,60 @@ static void documents(struct world *world)
     }
 }
 
+/* ---- duplicate-input-miss, by values alone ---- */
+
+/* Each request has a new key, a digest of something that was not seen. */
+static void ask_under_new_keys(struct world *world, unsigned requests, unsigned answers,
+                               unsigned refused_percent, unsigned again)
+{
+    bool *known = g_new0(bool, answers + 1);
+
+    for (unsigned i = 0; i < requests; i++) {
+        bool refused = below(world, 100) < refused_percent;
+        unsigned number = refused ? answers : below(world, answers);
+        char key[64];
+        struct use use = {.key = key, .template_name = "ans:<md5>"};
+
+        g_snprintf(key, sizeof(key), "ans:%s", random_hex(&world->random, 32));
+        use.value = value_of(number);
+        world->truth += known[number];
+        known[number] = true;
+        for (unsigned n = 0; n <= again; n++)
+            ask(world, &use);
+    }
+    g_free(known);
+}
+
+static void opaque_nonce(struct world *world)
+{
+    ask_under_new_keys(world, 500, 60, 0, 0);
+}
+
+static void equal_here_and_there(struct world *world)
+{
+    ask_under_new_keys(world, 500, 1500, 0, 0);
+}
+
+static void few_labels(struct world *world)
+{
+    ask_under_new_keys(world, 500, 12, 0, 0);
+}
+
+static void labels_of_many(struct world *world)
+{
+    ask_under_new_keys(world, 3000, 40, 0, 0);
+}
+
+static void often_refused(struct world *world)
+{
+    ask_under_new_keys(world, 500, 60, 30, 0);
+}
+
+static void labels_that_serve(struct world *world)
+{
+    ask_under_new_keys(world, 500, 60, 0, 1);
+}
+
 /* ---- false-hit ---- */
 
 typedef void write_input(unsigned question, unsigned variant, char *out, size_t room);
@@ -635,6 +689,13 @@ static const struct row {
      "duplicate_miss_count", "digest-input", NULL, NULL, "fixed seed"},
     {"not salted", not_salted, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"salted, or few answers", salted_or_few_answers, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"a nonce not seen", opaque_nonce, "duplicate-input-miss", SEVERITY_WARNING,
+     "duplicate_miss_count", "equal-value", NULL, NULL, "what the answer depends on alone"},
+    {"equal here and there", equal_here_and_there, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"few labels", few_labels, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"labels of many", labels_of_many, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"often refused", often_refused, NULL, 0, NULL, NULL, NULL, NULL, NULL},
+    {"labels that serve", labels_that_serve, NULL, 0, NULL, NULL, NULL, NULL, NULL},
     {"a short digest", short_digest, "false-hit", SEVERITY_ERROR, "false_hit_count", "digest-input",
      NULL, NULL, "put `temperature` into the key"},
     {"a short digest of spellings", short_digest_of_spellings, NULL, 0, NULL, NULL, NULL, NULL,
