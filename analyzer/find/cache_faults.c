@@ -4,10 +4,8 @@
 #include <string.h>
 
 static cache_rule *const rules[] = {
-    find_duplicates,
-    find_traffic_faults,
-    find_entry_faults,
-    find_worthless,
+    find_salted, find_duplicates,     find_mismatches,   find_false_hits,
+    find_stale,  find_traffic_faults, find_entry_faults, find_worthless,
 };
 
 struct finding *fault_new(struct cache_model *model, uint32_t template_index, const char *rule,
@@ -29,8 +27,8 @@ bool fault_told(const struct cache_model *model, uint32_t template_index, const 
     for (guint i = 0; i < model->report->findings->len; i++) {
         const struct finding *finding = g_ptr_array_index(model->report->findings, i);
 
-        if (finding->template_name && strcmp(finding->template_name, name) == 0 &&
-            strcmp(finding->rule, rule) == 0)
+        if (strcmp(finding->rule, rule) == 0 && (g_strcmp0(finding->template_name, name) == 0 ||
+                                                 g_strcmp0(finding->counterpart_name, name) == 0))
             return true;
     }
     return false;

@@ -11,9 +11,17 @@
 
 typedef void cache_rule(struct cache_model *model, const struct identities *identities);
 
+/* salted.c: salted-key */
+cache_rule find_salted;
 /* duplicates.c: same input under different keys; fills causes.duplicate_input and distinct_inputs
  * as well. */
 cache_rule find_duplicates;
+/* mismatch.c: reader-writer-mismatch */
+cache_rule find_mismatches;
+/* false_hit.c: false-hit */
+cache_rule find_false_hits;
+/* stale.c: stale-version */
+cache_rule find_stale;
 /* entry_faults.c: never-read missing-ttl short-ttl evicted-early */
 cache_rule find_entry_faults;
 /* traffic_faults.c: unbounded-cardinality stampede */

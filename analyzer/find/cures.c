@@ -15,10 +15,6 @@
 #define SPELLING_PAIRS_MIN 8
 #define SPELLING_AGREE_MAX 0.05
 
-#define SPELLINGS                                                                                 \
-    (FEATURE_BIT(FEATURE_WHITESPACE) | FEATURE_BIT(FEATURE_CASE) | FEATURE_BIT(FEATURE_UNICODE) | \
-     FEATURE_BIT(FEATURE_ORDER) | FEATURE_BIT(FEATURE_NUMBER_FORMAT))
-
 const struct slot *cures_slot(const struct cures *cures, unsigned feature)
 {
     return feature >= FEATURE_SLOTS && feature - FEATURE_SLOTS < cures->slots->len

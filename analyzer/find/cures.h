@@ -11,6 +11,11 @@
 
 #include "find/normalise.h"
 
+/* The features that are spellings. */
+#define SPELLINGS                                                                                 \
+    (FEATURE_BIT(FEATURE_WHITESPACE) | FEATURE_BIT(FEATURE_CASE) | FEATURE_BIT(FEATURE_UNICODE) | \
+     FEATURE_BIT(FEATURE_ORDER) | FEATURE_BIT(FEATURE_NUMBER_FORMAT))
+
 struct slot {
     uint64_t id;
     unsigned feature;

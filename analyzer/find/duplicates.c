@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "find/cache_faults.h"
+#include "find/equal_values.h"
 #include "find/evidence.h"
 #include "find/predict.h"
 
@@ -326,6 +327,40 @@ static GPtrArray *call_sites_of(struct cache_model *model, const struct duplicat
     return stacks;
 }
 
+/* What varies in the texts of keys and inputs. */
+static void tell_variations(struct cache_model *model, struct pairing *pairing,
+                            const struct duplicates *duplicates, struct finding *finding)
+{
+    finding->message = wording_message(model->report, duplicates);
+    finding->remedy = wording_remedy(model->report, duplicates);
+    add_varying(model->report, duplicates, pairing, finding);
+    add_evidence(pairing, duplicates, finding);
+}
+
+/* Values alone may be labels after all: then it is a warning. */
+static struct finding *duplicates_finding(struct cache_model *model,
+                                          const struct duplicates *duplicates, bool by_value)
+{
+    double share = (double)duplicates->count / (double)MAX(1, duplicates->template->ring_misses);
+    bool serious = !by_value && (double)duplicates->count >= thresholds.duplicate_misses_error &&
+                   share >= thresholds.duplicate_share_error;
+    struct finding *finding = report_finding(model->report, "duplicate-input-miss",
+                                             serious ? SEVERITY_ERROR : SEVERITY_WARNING);
+
+    finding->template_name = duplicates->template->report->name;
+    add_metrics(model, duplicates, finding);
+    finding->call_sites = call_sites_of(model, duplicates);
+    return finding;
+}
+
+/* Nothing varies but the digest from process to process, and that was told. */
+static bool salt_alone(const struct cache_model *model, const struct identities *identities,
+                       uint32_t template_index, const struct duplicates *duplicates)
+{
+    return (identities->by_value[template_index] || !duplicates->variations->len) &&
+           fault_told(model, template_index, "salted-key");
+}
+
 static void report_duplicates(struct cache_model *model, const struct identities *identities,
                               uint32_t template_index, const struct duplicate *all, size_t count)
 {
@@ -334,27 +369,26 @@ static void report_duplicates(struct cache_model *model, const struct identities
                                     .all = all,
                                     .count = count};
     double share = (double)count / (double)MAX(1, duplicates.template->ring_misses);
-    bool serious = (double)count >= thresholds.duplicate_misses_error &&
-                   share >= thresholds.duplicate_share_error;
     struct pairing pairing;
-    struct finding *finding;
 
     if ((double)count < thresholds.duplicate_misses_min || share < thresholds.duplicate_share_min ||
         !duplicates.cures)
         return;
     duplicates.variations = g_array_new(FALSE, FALSE, sizeof(struct variation));
     pairing = pairing_new(model, duplicates.cures);
-    measure_variations(&pairing, &duplicates);
-    finding = report_finding(model->report, "duplicate-input-miss",
-                             serious ? SEVERITY_ERROR : SEVERITY_WARNING);
-    finding->template_name = duplicates.template->report->name;
-    finding->message = wording_message(model->report, &duplicates);
-    finding->remedy = wording_remedy(model->report, &duplicates);
-    add_metrics(model, &duplicates, finding);
-    add_varying(model->report, &duplicates, &pairing, finding);
-    add_evidence(&pairing, &duplicates, finding);
-    finding->predicted = predict_cured(model, identities->of, identities->count, template_index);
-    finding->call_sites = call_sites_of(model, &duplicates);
+    if (!identities->by_value[template_index])
+        measure_variations(&pairing, &duplicates);
+    if (!salt_alone(model, identities, template_index, &duplicates)) {
+        bool by_value = identities->by_value[template_index];
+        struct finding *finding = duplicates_finding(model, &duplicates, by_value);
+
+        if (by_value)
+            equal_values_tell(model, &duplicates, finding);
+        else
+            tell_variations(model, &pairing, &duplicates, finding);
+        finding->predicted =
+            predict_cured(model, identities->of, identities->count, template_index);
+    }
     pairing_clear(&pairing);
     g_array_free(duplicates.variations, TRUE);
 }

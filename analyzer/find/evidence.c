@@ -219,3 +219,36 @@ struct evidence *evidence_new(struct cache_model *model, const struct cures *cur
         add_salt(model->report, &x, &y, evidence->differs);
     return evidence;
 }
+
+struct evidence *evidence_pair(struct cache_model *model, const char *kind, double confidence_ratio,
+                               struct pair_end a, struct pair_end b)
+{
+    struct evidence *evidence = report_alloc(model->report, sizeof(*evidence));
+    struct side x = {model_key(model, a.key), NULL, NULL},
+                y = {model_key(model, b.key), NULL, NULL};
+
+    if (a.input != CACHE_NONE)
+        x.input = model_input(model, a.input);
+    if (b.input != CACHE_NONE)
+        y.input = model_input(model, b.input);
+    evidence->kind = kind;
+    evidence->confidence_ratio = confidence_ratio;
+    evidence->key_a = key_shown(model, x.key);
+    evidence->key_b = key_shown(model, y.key);
+    evidence->input_a = input_shown(model, &x);
+    evidence->input_b = input_shown(model, &y);
+    evidence->differs = report_array(model->report, sizeof(struct difference));
+    return evidence;
+}
+
+void evidence_differ(struct cache_model *model, struct evidence *evidence, const char *class_name,
+                     struct span a, struct span b)
+{
+    struct difference difference = {.class_name = class_name,
+                                    .a = shown(model->report, a.text, a.bytes, SHOWN_BYTES - 4),
+                                    .b = shown(model->report, b.text, b.bytes, SHOWN_BYTES - 4),
+                                    .a_offset = a.offset,
+                                    .b_offset = b.offset};
+
+    g_array_append_val(evidence->differs, difference);
+}

@@ -29,4 +29,20 @@ struct evidence *evidence_new(struct cache_model *model, const struct cures *cur
                               uint32_t key_b, double confidence_ratio, struct parts *a,
                               struct parts *b, const GArray *mismatches);
 
+struct pair_end {        /* one side of a pair whose keys no template's cures have in common */
+    uint32_t key, input; /* CACHE_NONE: there is none */
+};
+
+/* The pair without its differences. */
+struct evidence *evidence_pair(struct cache_model *model, const char *kind, double confidence_ratio,
+                               struct pair_end a, struct pair_end b);
+
+struct span { /* of a text */
+    const char *text;
+    size_t bytes, offset; /* SIZE_MAX: not in what the evidence shows */
+};
+
+void evidence_differ(struct cache_model *model, struct evidence *evidence, const char *class_name,
+                     struct span a, struct span b);
+
 #endif

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "find/equal_values.h"
+
 struct unit {                   /* the keys of one template that are compared with each other */
     GArray *with_input, *plain; /* uint32_t */
 };
@@ -74,6 +76,7 @@ static void number_unit(struct identities *identities, const struct cache_model 
 {
     bool by_input = unit->with_input->len >= unit->plain->len;
     const GArray *compared = by_input ? unit->with_input : unit->plain;
+    size_t before;
 
     number_alone(identities, by_input ? unit->plain : unit->with_input);
     identities->by_input[template_index] = by_input ? unit->with_input->len : 0;
@@ -83,7 +86,10 @@ static void number_unit(struct identities *identities, const struct cache_model 
     }
     identities->cures[template_index] =
         cures_find(model, (const uint32_t *)(const void *)compared->data, compared->len);
+    before = identities->count;
     number_keys(identities, model, identities->cures[template_index], compared, NULL);
+    if (!by_input && identities->count - before == compared->len) /* texts say nothing */
+        identities->by_value[template_index] = equal_values_number(identities, model, compared);
 }
 
 static struct identities *empty(const struct cache_model *model)
@@ -94,6 +100,7 @@ static struct identities *empty(const struct cache_model *model)
     identities->of = g_new0(uint32_t, model->keys->len + 1);
     identities->cures = g_new0(struct cures *, model->templates->len);
     identities->by_input = g_new0(uint32_t, model->templates->len);
+    identities->by_value = g_new0(bool, model->templates->len);
     return identities;
 }
 
@@ -199,6 +206,7 @@ void identities_free(struct identities *identities)
     g_free(identities->of);
     g_free(identities->cures);
     g_free(identities->by_input);
+    g_free(identities->by_value);
     g_free(identities);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Which keys are of the same input: a number for each key of the model. Keys of different servers,
  * databases and templates are never the same; neither are keys of which nothing but a digest is
- * known.
+ * known, unless stored values tell (equal_values.h).
  */
 #ifndef LEAKEY_FIND_IDENTITIES_H
 #define LEAKEY_FIND_IDENTITIES_H
@@ -15,6 +15,7 @@ struct identities {
     uint32_t template_count;
     uint32_t *
         by_input; /* of each template: how many of its keys were compared by their digest's input */
+    bool *by_value; /* of each template: its keys are told apart by their stored values alone */
 };
 
 struct identities *identities_new(const struct cache_model *model);

@@ -374,6 +374,7 @@ struct cache_model *cache_model_new(struct report *report, struct symbols *symbo
     model->accesses = g_array_new(FALSE, FALSE, sizeof(struct cache_access));
     model->keys = g_array_new(FALSE, FALSE, sizeof(struct cache_key));
     model->inputs = g_array_new(FALSE, FALSE, sizeof(struct cache_input));
+    model->others = g_array_new(FALSE, FALSE, sizeof(struct cache_other));
     model->templates = g_array_new(FALSE, TRUE, sizeof(struct cache_template));
     model->servers = g_ptr_array_new_with_free_func(g_free);
     model->template_maps = g_array_new(FALSE, FALSE, sizeof(uint32_t *));
@@ -403,6 +404,7 @@ void cache_model_free(struct cache_model *model)
     g_array_free(model->accesses, TRUE);
     g_array_free(model->keys, TRUE);
     g_array_free(model->inputs, TRUE);
+    g_array_free(model->others, TRUE);
     g_array_free(model->templates, TRUE);
     g_ptr_array_free(model->servers, TRUE);
     g_free(model);

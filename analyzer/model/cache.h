@@ -59,6 +59,24 @@ struct cache_input {  /* what a digest in a key was computed from */
     uint64_t fingerprint, input_bytes;
     uint32_t text_bytes;
     uint16_t digest_offset, digest_bytes; /* of the digest within the key */
+    uint16_t algorithm;                   /* enum lk_digest_algorithm */
+};
+
+/* A key's first input stays with it; further ones, of another fingerprint, that the same digest in
+ * the same place of the key stood for are noted up to these limits. */
+#define OTHER_INPUTS_MAX 6 /* of one key; what comes after them is ASKER_MANY */
+#define OTHERS_KEPT_MAX  4096
+
+enum cache_asker { /* which of its key's inputs an access asked for */
+                   ASKER_UNKNOWN,
+                   ASKER_FIRST,
+                   ASKER_OTHER, /* the first of the others; the next ones follow */
+                   ASKER_MANY = ASKER_OTHER + OTHER_INPUTS_MAX
+};
+
+struct cache_other {
+    uint32_t key, input;
+    uint8_t asker; /* ASKER_OTHER and up */
 };
 
 struct cache_key {
@@ -98,6 +116,7 @@ struct cache_access {                 /* one key of one command */
     uint16_t key_index;
     uint16_t flags; /* enum access_flag */
     uint8_t cause;  /* enum cache_cause */
+    uint8_t asker;  /* enum cache_asker */
 };
 
 struct cache_template {
@@ -118,6 +137,7 @@ struct cache_model {
     GArray *accesses;   /* struct cache_access, by time of issue; order on a connection kept */
     GArray *keys;       /* struct cache_key */
     GArray *inputs;     /* struct cache_input */
+    GArray *others;     /* struct cache_other, in the order of first use */
     GArray *templates;  /* struct cache_template; [0] is what the shim had no room to tell apart */
     GPtrArray *servers; /* of char *: peers. A server beyond them is one of which the peer is not
                            known */

@@ -10,6 +10,7 @@ struct gathering {
     struct map keys; /* server, database, key -> index */
     struct map
         pending; /* capture, connection, sequence, key_index -> access without an answer yet */
+    struct map others;      /* key, fingerprint -> asker; key -> how many; see cache.h */
     struct map inputs;      /* thread, key -> input + 1, waiting for its command */
     struct map connections; /* capture, connection -> server */
     struct map last;        /* capture, connection -> access with the highest sequence */
@@ -145,7 +146,8 @@ static void gather_input(struct gathering *gathering, const struct event *event)
     struct cache_input input = {.fingerprint = record->fingerprint,
                                 .input_bytes = record->input_bytes,
                                 .digest_offset = record->digest_offset,
-                                .digest_bytes = record->digest_bytes};
+                                .digest_bytes = record->digest_bytes,
+                                .algorithm = record->algorithm};
     uint64_t place = hash_mix(hash_mix(gathering->index + 1, event->thread), record->key_hash);
     size_t bytes;
 
@@ -155,22 +157,73 @@ static void gather_input(struct gathering *gathering, const struct event *event)
     *map_put(&gathering->inputs, place, NULL) = gathering->model->inputs->len;
 }
 
-/* The first input stays with its key; a later one for the same key says the same, and is dropped
- * again. */
-static void attach_input(struct gathering *gathering, const struct event *event, uint32_t key_index)
+/* The same part of the key may stand for several inputs: a digest that was cut short, a weak one.
+ * One that was found elsewhere in the key, or by another algorithm, says nothing about them. */
+static bool stands_for(const struct cache_input *known, const struct cache_input *input)
+{
+    return known->digest_offset == input->digest_offset &&
+           known->digest_bytes == input->digest_bytes && known->algorithm == input->algorithm;
+}
+
+/* An input that is not the key's first: which one it is. */
+static uint8_t other_asker(struct gathering *gathering, uint32_t key, uint32_t input)
+{
+    struct cache_model *model = gathering->model;
+    uint64_t fingerprint = model_input(model, input)->fingerprint;
+    bool added;
+    uint32_t *count = map_put(&gathering->others, hash_mix(key + 1, 1), NULL), number = *count;
+    uint32_t *known;
+    struct cache_other other = {key, input, (uint8_t)(ASKER_OTHER + number)};
+
+    if (number == OTHER_INPUTS_MAX || model->others->len == OTHERS_KEPT_MAX) {
+        known = map_find(&gathering->others, hash_mix(hash_mix(key + 1, 2), fingerprint));
+        return known ? (uint8_t)*known : ASKER_MANY;
+    }
+    known = map_put(&gathering->others, hash_mix(hash_mix(key + 1, 2), fingerprint), &added);
+    if (!added)
+        return (uint8_t)*known;
+    *known = other.asker;
+    ++*map_put(&gathering->others, hash_mix(key + 1, 1), NULL);
+    g_array_append_val(model->others, other);
+    return other.asker;
+}
+
+static uint8_t asker_of(struct gathering *gathering, uint32_t key_index, uint32_t input)
+{
+    const struct cache_input *first =
+        model_input(gathering->model, model_key(gathering->model, key_index)->input);
+    const struct cache_input *asked = model_input(gathering->model, input);
+
+    if (asked->fingerprint == first->fingerprint)
+        return ASKER_FIRST;
+    return stands_for(first, asked) ? other_asker(gathering, key_index, input) : ASKER_UNKNOWN;
+}
+
+/* The first input stays with its key; a later one that says the same, or one too many, is dropped
+ * again. Returns which of the key's inputs it is. */
+static uint8_t attach_input(struct gathering *gathering, const struct event *event,
+                            uint32_t key_index)
 {
     const struct lk_record_command *record = (const struct lk_record_command *)event->record;
     uint64_t place = hash_mix(hash_mix(gathering->index + 1, event->thread), record->key_hash);
     struct cache_key *key = model_key(gathering->model, key_index);
-    const uint32_t *input = map_find(&gathering->inputs, place);
+    const uint32_t *waiting = map_find(&gathering->inputs, place);
+    guint others = gathering->model->others->len;
+    uint32_t input;
+    uint8_t asker = ASKER_FIRST;
 
-    if (!input)
-        return;
-    if (key->input == CACHE_NONE)
-        key->input = *input - 1;
-    else if (*input == gathering->model->inputs->len)
-        g_array_set_size(gathering->model->inputs, *input - 1);
+    if (!waiting)
+        return ASKER_UNKNOWN;
+    input = *waiting - 1;
     map_remove(&gathering->inputs, place);
+    if (key->input == CACHE_NONE) {
+        key->input = input;
+        return asker;
+    }
+    asker = asker_of(gathering, key_index, input);
+    if (gathering->model->others->len == others && input + 1 == gathering->model->inputs->len)
+        g_array_set_size(gathering->model->inputs, input);
+    return asker;
 }
 
 /* ---- Accesses ---- */
@@ -245,7 +298,7 @@ static void gather_command(struct gathering *gathering, const struct event *even
             strncmp(verb, "FLUSHALL", sizeof("FLUSHALL")) == 0 ? ACCESS_ALL_DATABASES : 0;
     } else {
         access.key = key_of(gathering, record, access.server);
-        attach_input(gathering, event, access.key);
+        access.asker = attach_input(gathering, event, access.key);
     }
     keep_order(gathering, &access);
     *map_put(&gathering->pending,
@@ -405,6 +458,7 @@ void gather_accesses(struct cache_model *model)
         map_clear(&gathering.inputs);
     }
     map_clear(&gathering.keys);
+    map_clear(&gathering.others);
     map_clear(&gathering.connections);
     map_clear(&gathering.last);
     g_free(starts);

@@ -175,8 +175,9 @@ struct spike_report {
 struct finding {
     const char *rule;
     enum severity severity;
-    const char *template_name; /* NULL none */
-    const char *message;       /* one sentence with the numbers, no newline */
+    const char *template_name;    /* NULL none */
+    const char *counterpart_name; /* of a reader's template, the writer's; NULL none */
+    const char *message;          /* one sentence with the numbers, no newline */
     const char *remedy;
     GArray *metrics;                  /* struct metric */
     GPtrArray *evidence;              /* of struct evidence * */
