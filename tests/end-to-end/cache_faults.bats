@@ -37,4 +37,6 @@ check_rule() { # RULE
 @test "evicted-early on a server that evicts, and a twin that fits" { check_rule evicted-early; }
 @test "stampede, and a twin with one caller" { check_rule stampede; }
 @test "not-worth-caching, and a twin whose values take time" { check_rule not-worth-caching; }
+@test "reader-writer-mismatch, and a twin that spells keys one way" { check_rule reader-writer-mismatch; }
+@test "stale-version, and a twin that deletes the older one" { check_rule stale-version; }
 @test "oversized-value, and a twin with smaller values that take time" { check_rule oversized-value; }

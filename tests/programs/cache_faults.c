@@ -187,6 +187,28 @@ static double oversized_value(void)
     return VALUE_BYTES;
 }
 
+// The reader spells the key otherwise than the writer.
+static double reader_writer_mismatch(void)
+{
+    for (unsigned i = 0; i < 300; i++) {
+        if (!hits(0, name(healthy ? "answer" : "Answer", i % 50)))
+            store(0, name("answer", i % 50), 200, 600000);
+    }
+    return 250; // all but each key's first read
+}
+
+// The second version of a schema; the healthy service deletes the first one's keys.
+static double stale_version(void)
+{
+    for (unsigned i = 0; i < 200; i++)
+        look_up(name("profile:v1", i % 60), 200, 0, 0);
+    for (unsigned i = 0; healthy && i < 60; i++)
+        freeReplyObject(redisCommand(contexts[0], "DEL profile:v1:%u", i));
+    for (unsigned i = 0; i < 600; i++)
+        look_up(name("profile:v2", i % 60), 200, 0, 0);
+    return 60;
+}
+
 static const struct {
     const char *rule;
     double (*run)(void);
@@ -200,6 +222,8 @@ static const struct {
     {"stampede", stampede, "concurrent_miss_count"},
     {"not-worth-caching", not_worth_caching, "value_bytes"},
     {"oversized-value", oversized_value, "value_bytes"},
+    {"reader-writer-mismatch", reader_writer_mismatch, "mismatched_miss_count"},
+    {"stale-version", stale_version, "stale_entries_count"},
 };
 
 int main(int argc, char **argv)
