@@ -6,6 +6,10 @@
 #include "replay/hit_ratio.h"
 #include "replay/ranking.h"
 
+/* A server's values are smaller; a damaged capture's may be anything, and their sum has to be a
+ * number. */
+#define VALUE_BYTES_MOST (1ull << 33)
+
 struct entry {
     int64_t ttl_ns; /* of the latest write; INT64_MAX none */
     uint64_t value_bytes, key_bytes;
@@ -79,7 +83,8 @@ static bool write_entry(struct replaying *replaying, uint32_t number, int64_t ti
                         int64_t ttl_ns)
 {
     struct entry *entry = &replaying->entries[number];
-    uint64_t bytes = entry->key_bytes + entry->value_bytes + ENTRY_OVERHEAD_BYTES;
+    uint64_t bytes =
+        entry->key_bytes + MIN(entry->value_bytes, VALUE_BYTES_MOST) + ENTRY_OVERHEAD_BYTES;
 
     entry->ttl_ns = ttl_ns;
     entry->written = true;

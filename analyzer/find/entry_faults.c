@@ -183,8 +183,11 @@ static int64_t idleness_of(const struct view *view)
 {
     bool known;
     int64_t maturity = maturity_of(view, &known);
+    double idle = (double)maturity * thresholds.missing_ttl_waits;
 
-    return known ? maturity * (int64_t)thresholds.missing_ttl_waits : maturity;
+    if (!known)
+        return maturity;
+    return idle < 4e18 ? (int64_t)idle : INT64_MAX;
 }
 
 static struct piling pile_of(const struct view *view)
@@ -196,7 +199,7 @@ static struct piling pile_of(const struct view *view)
 
     for (guint i = 0; i < view->lives->len; i++) {
         const struct life *life = lives_at(view->lives, i);
-        int64_t quarter = (life->written_ns - first) * QUARTERS / span;
+        int quarter = (int)((double)(life->written_ns - first) / (double)span * QUARTERS);
 
         if (life->lasts && !seen[life->key])
             piling.quarters[CLAMP(quarter, 0, QUARTERS - 1)]++;

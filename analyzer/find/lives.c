@@ -35,7 +35,8 @@ static void end_life(struct birth *birth, uint32_t key, enum life_end end, int64
 
 static int64_t expiry_of(const struct cache_access *access)
 {
-    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000
+    return access->ttl_ms >= 0 &&
+                   access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
                ? access->time_ns + access->ttl_ms * 1000000
                : INT64_MAX;
 }

@@ -351,6 +351,33 @@ static void test_expire_after_write(void **state)
     script_clear(&script);
 }
 
+/* A fuzzer's find: a damaged capture's values whose lengths have no sum. */
+static void test_lengths_without_a_sum(void **state)
+{
+    const struct what_if_settings settings = {.ttl_ms = TTL_AS_CAPTURED,
+                                              .cache_bytes = CACHE_UNLIMITED};
+    struct builder *builder = builder_new();
+    struct script script = {0};
+    struct what_if *what_if;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        builder_command(builder,
+                        &(struct builder_command){.time_ns = (i + 1) * BUILDER_MS,
+                                                  .verb = "SET",
+                                                  .key = (const char *[]){"a", "b", "c", "d"}[i],
+                                                  .template_name = "<text>",
+                                                  .value_bytes = 1ull << 62,
+                                                  .flags = LK_COMMAND_WRITE,
+                                                  .outcome = LK_OUTCOME_WRITE});
+    script_save(&script, builder);
+    script_analyse(&script);
+    what_if = what_if_new(script.model, &settings);
+    assert_non_null(what_if);
+    what_if_free(what_if);
+    script_clear(&script);
+}
+
 static void test_templates(void **state)
 {
     struct script script;
@@ -498,15 +525,11 @@ static void test_salt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_unchanged),
-        cmocka_unit_test(test_curve),
-        cmocka_unit_test(test_interval_covers),
-        cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_normalisers),
-        cmocka_unit_test(test_expire_after_write),
-        cmocka_unit_test(test_hashed_keys),
-        cmocka_unit_test(test_salt),
+        cmocka_unit_test(test_changes),     cmocka_unit_test(test_unchanged),
+        cmocka_unit_test(test_curve),       cmocka_unit_test(test_interval_covers),
+        cmocka_unit_test(test_templates),   cmocka_unit_test(test_lengths_without_a_sum),
+        cmocka_unit_test(test_normalisers), cmocka_unit_test(test_expire_after_write),
+        cmocka_unit_test(test_hashed_keys), cmocka_unit_test(test_salt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
