@@ -69,11 +69,12 @@ static void judge(struct cache_model *model, uint32_t template_index, struct wor
      * template worthless, they have causes of their own. */
     if (worth->hits->len < thresholds.worth_hits_min ||
         worth->recomputes->len < thresholds.worth_recomputes_min ||
-        ratio < thresholds.worth_cost_ratio_min || hit < recompute)
+        ratio < thresholds.worth_cost_ratio_min || lost < thresholds.worth_lost_seconds_min ||
+        hit < thresholds.worth_slower_min * recompute)
         return;
     finding =
         fault_new(model, template_index, oversized ? "oversized-value" : "not-worth-caching",
-                  lost >= thresholds.worth_lost_seconds_min ? SEVERITY_WARNING : SEVERITY_NOTE);
+                  lost >= thresholds.worth_lost_seconds_warning ? SEVERITY_WARNING : SEVERITY_NOTE);
     finding->message =
         report_printf(model->report, "a hit on %s takes %s, computing the value %s; a value has %s",
                       report->name, units_seconds(takes, sizeof(takes), hit),

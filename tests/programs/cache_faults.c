@@ -175,7 +175,7 @@ static double stampede(void)
 
 static double not_worth_caching(void)
 {
-    for (unsigned i = 0; i < 600; i++)
+    for (unsigned i = 0; i < (healthy ? 600 : 12000); i++)
         look_up(name("sum", i % 40), 16, 600000, healthy ? 2000 : 0);
     return 16; /* bytes of a value */
 }
