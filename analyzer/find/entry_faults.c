@@ -131,6 +131,8 @@ static void never_read(const struct view *view)
     struct reading reading = read_lives(view);
     char unread[UNITS_ROOM], mature[UNITS_ROOM], held[UNITS_ROOM];
     bool asked = report->reads > 0, lasting = reading.lasting_entries > reading.held_entries / 2;
+    bool serious = !view->follows && !told_unbounded(view) && (asked || lasting) &&
+                   reading.held_bytes >= thresholds.never_read_bytes_warning;
     struct finding *finding;
 
     if (reading.unread_keys < thresholds.never_read_keys_min ||
@@ -139,10 +141,8 @@ static void never_read(const struct view *view)
         return;
     /* What nobody asks for in these captures may be for a process that was not captured; if it
      * expires, it is a note. */
-    finding =
-        fault_new(view->model, view->template_index, "never-read",
-                  view->follows || told_unbounded(view) || (!asked && !lasting) ? SEVERITY_NOTE
-                                                                                : SEVERITY_WARNING);
+    finding = fault_new(view->model, view->template_index, "never-read",
+                        serious ? SEVERITY_WARNING : SEVERITY_NOTE);
     finding->message =
         report_printf(view->model->report,
                       "%s of %s keys on %s that had time to be read never were; %s are held%s",
@@ -235,12 +235,15 @@ static void missing_ttl(const struct view *view)
     struct piling piling = pile_of(view);
     double seconds = (double)(view->model->end_ns - lives_at(view->lives, 0)->written_ns) * NS;
     char entries[UNITS_ROOM], bytes[UNITS_ROOM], rate[UNITS_ROOM], idle[UNITS_ROOM];
+    bool serious;
     struct finding *finding;
 
     if (!piles_up(&piling))
         return;
+    serious = !view->follows && !told_useless(view) &&
+              piling.bytes >= thresholds.missing_ttl_bytes_warning;
     finding = fault_new(view->model, view->template_index, "missing-ttl",
-                        view->follows || told_useless(view) ? SEVERITY_NOTE : SEVERITY_WARNING);
+                        serious ? SEVERITY_WARNING : SEVERITY_NOTE);
     finding->message = report_printf(
         view->model->report,
         "%s entries on %s have no TTL and pile up: %s of values, %s new keys a second until the "

@@ -53,9 +53,10 @@ static void report_unbounded(struct cache_model *model, uint32_t template_index,
 {
     const struct template_report *report = model_template(model, template_index)->report;
     bool follows = fault_follows(model, template_index);
+    bool serious = !follows && report->distinct_keys >= thresholds.unbounded_keys_warning;
     char keys[UNITS_ROOM], reads[UNITS_ROOM], later[UNITS_ROOM];
     struct finding *finding = fault_new(model, template_index, "unbounded-cardinality",
-                                        follows ? SEVERITY_NOTE : SEVERITY_WARNING);
+                                        serious ? SEVERITY_WARNING : SEVERITY_NOTE);
 
     finding->message = report_printf(
         model->report,

@@ -12,7 +12,7 @@
 #include "common/cache_script.h"
 #include "common/simulated_service.h"
 
-#define KEYS_MOST 4096
+#define KEYS_MOST 16384
 
 struct entry {
     bool there;
@@ -308,7 +308,7 @@ static void worth_it(struct world *world)
 static const struct row {
     const char *name;
     void (*run)(struct world *world);
-    const char *rule;   /* the one warning; NULL: healthy, and nothing is said */
+    const char *rule;   /* that speaks; others may note. NULL: healthy, and nothing is said */
     const char *metric; /* that must be the truth */
 } rows[] = {
     {"a new key each time", new_key_each_time, "unbounded-cardinality", "distinct_keys_count"},
@@ -377,7 +377,7 @@ static void check_row(void **state)
 
         if (!row->rule)
             fail_msg("%s: %s", finding->rule, finding->message);
-        if (finding->severity == SEVERITY_NOTE)
+        if (finding->severity == SEVERITY_NOTE && strcmp(finding->rule, row->rule) != 0)
             continue;
         check_finding(row, world, finding);
         warned++;
@@ -409,14 +409,45 @@ static void predicts_a_longer_ttl(void **state)
     g_free(world);
 }
 
+/* What is a note in a run of hundreds of requests is a warning where it goes on. */
+static void warns_where_much_is_lost(void **state)
+{
+    static const struct {
+        const char *rule;
+        enum severity severity;
+    } expected[] = {{"unbounded-cardinality", SEVERITY_WARNING},
+                    {"never-read", SEVERITY_NOTE}, /* as it follows */
+                    {"missing-ttl", SEVERITY_WARNING}};
+    struct world *world = g_new0(struct world, 1);
+    struct script script = {0};
+
+    (void)state;
+    *world = (struct world){.builder = builder_new(), .ms = 1, .value_bytes = 2048};
+    for (unsigned i = 0; i < 12000; i++)
+        ask(world, i);
+    script_save(&script, world->builder);
+    script_analyse(&script);
+    assert_int_equal(script.report->findings->len, G_N_ELEMENTS(expected));
+    for (size_t i = 0; i < G_N_ELEMENTS(expected); i++) {
+        const struct finding *finding = g_ptr_array_index(script.report->findings, i);
+
+        assert_string_equal(finding->rule, expected[i].rule);
+        assert_int_equal(finding->severity, expected[i].severity);
+    }
+    script_clear(&script);
+    g_free(world);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[G_N_ELEMENTS(rows) + 1];
+    struct CMUnitTest tests[G_N_ELEMENTS(rows) + 2];
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         tests[i] =
             (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     tests[G_N_ELEMENTS(rows)] =
         (struct CMUnitTest){"a longer TTL", predicts_a_longer_ttl, NULL, NULL, NULL};
+    tests[G_N_ELEMENTS(rows) + 1] =
+        (struct CMUnitTest){"a warning", warns_where_much_is_lost, NULL, NULL, NULL};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
