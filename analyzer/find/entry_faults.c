@@ -136,6 +136,7 @@ static void never_read(const struct view *view)
     struct finding *finding;
 
     if (reading.unread_keys < thresholds.never_read_keys_min ||
+        reading.held_bytes < thresholds.never_read_bytes_min ||
         reading.unread_keys < thresholds.never_read_share_min * reading.mature_keys ||
         reading.hits > thresholds.never_read_hits_max * reading.writes)
         return;

@@ -377,7 +377,7 @@ static void check_row(void **state)
 
         if (!row->rule)
             fail_msg("%s: %s", finding->rule, finding->message);
-        if (finding->severity == SEVERITY_NOTE && strcmp(finding->rule, row->rule) != 0)
+        if (finding->severity == SEVERITY_NOTE && g_strcmp0(finding->rule, row->rule) != 0)
             continue;
         check_finding(row, world, finding);
         warned++;
