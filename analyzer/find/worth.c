@@ -1,5 +1,5 @@
-/* Whether a template's cache saves more time than it takes: what its reads and writes cost, against
- * what its hits spared. */
+/* Whether a template's cache saves more time than it takes: what a usual hit takes, against what it
+ * spares. */
 #include <math.h>
 
 #include "find/cache_faults.h"
@@ -7,7 +7,6 @@
 
 struct worth {                             /* of one template */
     GArray *hits, *hit_bytes, *recomputes; /* double: seconds, bytes, seconds */
-    double seconds;                        /* all reads and writes took */
 };
 
 static gint by_value(gconstpointer a, gconstpointer b)
@@ -30,8 +29,6 @@ static void weigh(const struct cache_model *model, const struct cache_access *ac
     double bytes = (double)access->value_bytes;
     double recompute = access_recompute_seconds(model, access);
 
-    if (access->reply_ns != INT64_MAX)
-        worth->seconds += seconds;
     if (access->reply_ns != INT64_MAX && access->flags & ACCESS_HIT) {
         g_array_append_val(worth->hits, seconds);
         g_array_append_val(worth->hit_bytes, bytes);
@@ -54,23 +51,22 @@ static const char *remedy_of(bool oversized)
                  "it in the process";
 }
 
+/* Medians: commands in a pipeline wait for each other, and a busy machine for everything. */
 static void judge(struct cache_model *model, uint32_t template_index, struct worth *worth)
 {
     const struct template_report *report = model_template(model, template_index)->report;
     double hit = median(worth->hits), recompute = median(worth->recomputes);
-    double bytes = median(worth->hit_bytes);
-    double ratio = worth->seconds / fmax(1e-9, recompute * worth->hits->len);
-    double lost = worth->seconds - recompute * worth->hits->len;
+    double bytes = median(worth->hit_bytes), lost = (hit - recompute) * worth->hits->len;
     bool oversized = bytes >= thresholds.oversized_bytes_min;
     char takes[UNITS_ROOM], computes[UNITS_ROOM], size[UNITS_ROOM];
     struct finding *finding;
 
-    /* A typical hit has to be slower than a typical recompute as well: many misses alone make no
-     * template worthless, they have causes of their own. */
-    if (worth->hits->len < thresholds.worth_hits_min ||
-        worth->recomputes->len < thresholds.worth_recomputes_min ||
-        ratio < thresholds.worth_cost_ratio_min || lost < thresholds.worth_lost_seconds_min ||
+    if (worth->recomputes->len < thresholds.worth_recomputes_min ||
         hit < thresholds.worth_slower_min * recompute)
+        return;
+    if (oversized ? worth->hits->len < thresholds.oversized_hits_min
+                  : worth->hits->len < thresholds.worth_hits_min ||
+                        lost < thresholds.worth_lost_seconds_min)
         return;
     finding =
         fault_new(model, template_index, oversized ? "oversized-value" : "not-worth-caching",
@@ -84,7 +80,7 @@ static void judge(struct cache_model *model, uint32_t template_index, struct wor
     finding_metric(finding, "hit_seconds", hit);
     finding_metric(finding, "recompute_seconds", recompute);
     finding_metric(finding, "value_bytes", bytes);
-    finding_metric(finding, "cost_ratio", ratio);
+    finding_metric(finding, "cost_ratio", hit / fmax(1e-9, recompute));
     finding_metric(finding, "lost_seconds", lost);
 }
 
@@ -96,7 +92,7 @@ void find_worthless(struct cache_model *model, const struct identities *identiti
     for (guint t = 0; t < model->templates->len; t++)
         worths[t] = (struct worth){g_array_new(FALSE, FALSE, sizeof(double)),
                                    g_array_new(FALSE, FALSE, sizeof(double)),
-                                   g_array_new(FALSE, FALSE, sizeof(double)), 0};
+                                   g_array_new(FALSE, FALSE, sizeof(double))};
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
 
