@@ -82,15 +82,15 @@ void *lk_sys_make_wiped(void **place, size_t bytes)
     return made;
 }
 
-/* The kernel copies the signal set in before it looks at what to do with it, which here is
- * nothing. */
+/* The kernel copies the signal set in before it looks at what to do with it, which here is nothing:
+ * EINVAL. Any other answer is not the kernel's but a filter's, which has not looked. */
 bool lk_sys_readable(uint64_t address)
 {
     int kept = errno;
-    bool fault =
-        syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 && errno == EFAULT;
+    bool readable =
+        syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != 0 && errno == EINVAL;
     errno = kept;
-    return !fault;
+    return readable;
 }
 
 int lk_sys_no_cancel(void)

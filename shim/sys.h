@@ -43,7 +43,8 @@ static inline bool lk_sys_own(const void *address)
            (uintptr_t)lk_sys_image_end - (uintptr_t)lk_sys_image;
 }
 
-/* Whether eight bytes can be read at an aligned address. A system call. */
+/* Whether eight bytes can be read at an aligned address. A system call; false where a filter denies
+ * it. */
 bool lk_sys_readable(uint64_t address);
 
 /* The system's own: read and close by name are the wrappers that the host calls. No cancellation

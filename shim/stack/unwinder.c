@@ -26,19 +26,28 @@ static int no_pipe2(int ends[2], int flags)
     return no_pipe(ends);
 }
 
+/* What it tests is one byte each time. That it names another descriptor is no reason to touch that:
+ * where the host used the same library before us there was a pipe, and under its number there may
+ * be a file by now. */
+static bool is_pipe(int fd, size_t bytes)
+{
+    return fd == NO_PIPE || bytes == 1;
+}
+
 static ssize_t read_pipe(int fd, void *to, size_t room)
 {
-    if (fd == NO_PIPE) { /* it is always empty */
+    if (is_pipe(fd, room)) { /* it is always empty */
         errno = EAGAIN;
         return -1;
     }
     return lk_sys_read(fd, to, room);
 }
 
-/* Whether these bytes could have been written: they are one, or lie in one word. */
+/* Whether these bytes could have been written: they are one, or lie in one word. libunwind looks at
+ * errno after a success too, for EINTR. */
 static ssize_t write_pipe(int fd, const void *from, size_t bytes)
 {
-    if (fd != NO_PIPE)
+    if (!is_pipe(fd, bytes))
         return syscall(SYS_write, fd, from, bytes);
     bool readable = lk_sys_readable((uint64_t)(uintptr_t)from & ~7ull);
     errno = readable ? 0 : EFAULT;
@@ -58,8 +67,8 @@ static long call_system(long number, ...)
     for (int i = 0; i < 6; i++)
         arguments[i] = va_arg(list, long);
     va_end(list);
-    if (number == SYS_write && (int)arguments[0] == NO_PIPE)
-        return write_pipe(NO_PIPE, (const void *)arguments[1], (size_t)arguments[2]);
+    if (number == SYS_write)
+        return write_pipe((int)arguments[0], (const void *)arguments[1], (size_t)arguments[2]);
     return syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
                    arguments[5]);
 }
