@@ -8,15 +8,22 @@ static cache_rule *const rules[] = {
     find_stale,  find_traffic_faults, find_entry_faults, find_worthless,
 };
 
+void fault_add_call_sites(const struct cache_model *model, uint32_t template_index,
+                          struct finding *finding)
+{
+    const GPtrArray *sites = model_template(model, template_index)->report->call_sites;
+
+    for (guint i = 0; sites && i < sites->len; i++)
+        g_ptr_array_add(finding->call_sites, g_ptr_array_index(sites, i));
+}
+
 struct finding *fault_new(struct cache_model *model, uint32_t template_index, const char *rule,
                           enum severity severity)
 {
-    const struct template_report *template = model_template(model, template_index)->report;
     struct finding *finding = report_finding(model->report, rule, severity);
 
-    finding->template_name = template->name;
-    for (guint i = 0; template->call_sites && i < template->call_sites->len; i++)
-        g_ptr_array_add(finding->call_sites, g_ptr_array_index(template->call_sites, i));
+    finding->template_name = model_template(model, template_index)->report->name;
+    fault_add_call_sites(model, template_index, finding);
     return finding;
 }
 

@@ -32,6 +32,9 @@ cache_rule find_worthless;
 /* A finding on a template, which shows its call sites. */
 struct finding *fault_new(struct cache_model *model, uint32_t template_index, const char *rule,
                           enum severity severity);
+/* Shows another template's call sites too. */
+void fault_add_call_sites(const struct cache_model *model, uint32_t template_index,
+                          struct finding *finding);
 /* Whether that rule has spoken of the template. */
 bool fault_told(const struct cache_model *model, uint32_t template_index, const char *rule);
 /* Whether an earlier rule has already said of the template what makes it so: its keys miss because

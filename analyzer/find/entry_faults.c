@@ -16,6 +16,10 @@ struct view { /* of one template */
     const GArray *lives;
     uint32_t template_index;
     bool follows; /* of a fault that was told */
+    /* How old an entry has to be before it can be said that nobody reads it: as old as nine of ten
+     * are when they are read, if that is known, else half of the run. */
+    int64_t maturity_ns;
+    bool maturity_known;
 };
 
 static const struct template_report *report_of(const struct view *view)
@@ -47,17 +51,34 @@ static int64_t reuse_of(const struct life *life)
     return asked == INT64_MAX ? INT64_MAX : asked - life->written_ns;
 }
 
-static GArray *reuses_of(const struct view *view)
+static GArray *reuses_of(const GArray *lives)
 {
     GArray *reuses = g_array_new(FALSE, FALSE, sizeof(int64_t));
 
-    for (guint i = 0; i < view->lives->len; i++) {
-        int64_t reuse = reuse_of(lives_at(view->lives, i));
+    for (guint i = 0; i < lives->len; i++) {
+        int64_t reuse = reuse_of(lives_at(lives, i));
 
         if (reuse != INT64_MAX)
             g_array_append_val(reuses, reuse);
     }
     return reuses;
+}
+
+/* Of a template with lives. */
+static struct view view_of(struct cache_model *model, const GArray *lives, uint32_t template_index)
+{
+    struct view view = {.model = model,
+                        .lives = lives,
+                        .template_index = template_index,
+                        .follows = fault_follows(model, template_index),
+                        .maturity_ns = (model->end_ns - lives_at(lives, 0)->written_ns) / 2};
+    GArray *reuses = reuses_of(lives);
+
+    view.maturity_known = reuses->len >= thresholds.never_read_reuses_min;
+    if (view.maturity_known)
+        view.maturity_ns = percentile(reuses, 0.9);
+    g_array_free(reuses, TRUE);
+    return view;
 }
 
 /* ---- never-read ---- */
@@ -69,33 +90,16 @@ struct reading { /* what became of what was written */
 
 enum key_use { KEY_WRITTEN = 1, KEY_MATURE = 2, KEY_READ = 4 };
 
-/* How old an entry has to be before it can be said that nobody reads it: as old as nine of ten are
- * when they are read, if that is known, else half of the run. */
-static int64_t maturity_of(const struct view *view, bool *known)
-{
-    GArray *reuses = reuses_of(view);
-    int64_t first = lives_at(view->lives, 0)->written_ns;
-    int64_t maturity = (view->model->end_ns - first) / 2;
-
-    *known = reuses->len >= thresholds.never_read_reuses_min;
-    if (*known)
-        maturity = percentile(reuses, 0.9);
-    g_array_free(reuses, TRUE);
-    return maturity;
-}
-
 static struct reading read_lives(const struct view *view)
 {
     uint8_t *uses = g_new0(uint8_t, view->model->keys->len + 1);
-    bool known;
-    int64_t maturity = maturity_of(view, &known);
     struct reading reading = {0};
 
     for (guint i = 0; i < view->lives->len; i++) {
         const struct life *life = lives_at(view->lives, i);
 
         uses[life->key] |= KEY_WRITTEN;
-        if (view->model->end_ns - life->written_ns >= maturity)
+        if (view->model->end_ns - life->written_ns >= view->maturity_ns)
             uses[life->key] |= KEY_MATURE;
         if (reuse_of(life) != INT64_MAX)
             uses[life->key] |= KEY_READ;
@@ -182,12 +186,10 @@ struct piling {
 /* Longer unused than entries usually wait for their next read. */
 static int64_t idleness_of(const struct view *view)
 {
-    bool known;
-    int64_t maturity = maturity_of(view, &known);
-    double idle = (double)maturity * thresholds.missing_ttl_waits;
+    double idle = (double)view->maturity_ns * thresholds.missing_ttl_waits;
 
-    if (!known)
-        return maturity;
+    if (!view->maturity_known)
+        return view->maturity_ns;
     return idle < 4e18 ? (int64_t)idle : INT64_MAX;
 }
 
@@ -399,10 +401,11 @@ void find_entry_faults(struct cache_model *model, const struct identities *ident
 
     (void)identities;
     for (uint32_t t = 0; t < lives->template_count; t++) {
-        struct view view = {model, lives->of_template[t], t, fault_follows(model, t)};
+        struct view view;
 
-        if (!view.lives->len)
+        if (!lives->of_template[t]->len)
             continue;
+        view = view_of(model, lives->of_template[t], t);
         short_ttl(&view);
         evicted_early(&view);
         never_read(&view);

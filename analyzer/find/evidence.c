@@ -191,46 +191,19 @@ static const char *input_shown(struct cache_model *model, const struct side *sid
     return whole_text(model->report, side->input->text, side->input->text_bytes);
 }
 
-static struct side side_of(const struct cache_model *model, uint32_t key, const struct parts *parts)
+static struct side side_of(const struct cache_model *model, struct pair_end end,
+                           const struct parts *parts)
 {
-    struct side side = {model_key(model, key), NULL, parts};
-
-    if (side.key->input != CACHE_NONE)
-        side.input = model_input(model, side.key->input);
-    return side;
-}
-
-struct evidence *evidence_new(struct cache_model *model, const struct cures *cures, uint32_t key_a,
-                              uint32_t key_b, double confidence_ratio, struct parts *a,
-                              struct parts *b, const GArray *mismatches)
-{
-    struct evidence *evidence = report_alloc(model->report, sizeof(*evidence));
-    struct side x = side_of(model, key_a, a), y = side_of(model, key_b, b);
-
-    evidence->kind = x.input ? "digest-input" : "key-text";
-    evidence->confidence_ratio = confidence_ratio;
-    evidence->key_a = key_shown(model, x.key);
-    evidence->key_b = key_shown(model, y.key);
-    evidence->input_a = input_shown(model, &x);
-    evidence->input_b = input_shown(model, &y);
-    evidence->differs = report_array(model->report, sizeof(struct difference));
-    add_differences(model->report, cures, &x, &y, mismatches, evidence->differs);
-    if (!mismatches->len && x.input && y.input)
-        add_salt(model->report, &x, &y, evidence->differs);
-    return evidence;
+    return (struct side){model_key(model, end.key),
+                         end.input == CACHE_NONE ? NULL : model_input(model, end.input), parts};
 }
 
 struct evidence *evidence_pair(struct cache_model *model, const char *kind, double confidence_ratio,
                                struct pair_end a, struct pair_end b)
 {
     struct evidence *evidence = report_alloc(model->report, sizeof(*evidence));
-    struct side x = {model_key(model, a.key), NULL, NULL},
-                y = {model_key(model, b.key), NULL, NULL};
+    struct side x = side_of(model, a, NULL), y = side_of(model, b, NULL);
 
-    if (a.input != CACHE_NONE)
-        x.input = model_input(model, a.input);
-    if (b.input != CACHE_NONE)
-        y.input = model_input(model, b.input);
     evidence->kind = kind;
     evidence->confidence_ratio = confidence_ratio;
     evidence->key_a = key_shown(model, x.key);
@@ -238,6 +211,22 @@ struct evidence *evidence_pair(struct cache_model *model, const char *kind, doub
     evidence->input_a = input_shown(model, &x);
     evidence->input_b = input_shown(model, &y);
     evidence->differs = report_array(model->report, sizeof(struct difference));
+    return evidence;
+}
+
+struct evidence *evidence_new(struct cache_model *model, const struct cures *cures, uint32_t key_a,
+                              uint32_t key_b, double confidence_ratio, struct parts *a,
+                              struct parts *b, const GArray *mismatches)
+{
+    struct pair_end end_a = {key_a, model_key(model, key_a)->input},
+                    end_b = {key_b, model_key(model, key_b)->input};
+    struct side x = side_of(model, end_a, a), y = side_of(model, end_b, b);
+    struct evidence *evidence =
+        evidence_pair(model, x.input ? "digest-input" : "key-text", confidence_ratio, end_a, end_b);
+
+    add_differences(model->report, cures, &x, &y, mismatches, evidence->differs);
+    if (!mismatches->len && x.input && y.input)
+        add_salt(model->report, &x, &y, evidence->differs);
     return evidence;
 }
 

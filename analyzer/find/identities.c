@@ -36,11 +36,6 @@ static void free_units(const struct cache_model *model, struct unit *units)
     g_free(units);
 }
 
-static uint64_t place_of(const struct cache_key *key)
-{
-    return hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3));
-}
-
 /* `apart`, of each key: what keeps it apart from others of the same input; NULL: nothing. */
 static void number_keys(struct identities *identities, const struct cache_model *model,
                         const struct cures *cures, const GArray *keys, const uint32_t *apart)
@@ -50,7 +45,7 @@ static void number_keys(struct identities *identities, const struct cache_model 
 
     for (guint i = 0; i < keys->len; i++) {
         uint32_t key = g_array_index(keys, uint32_t, i), *number;
-        uint64_t place = place_of(model_key(model, key));
+        uint64_t place = key_place(model_key(model, key));
         bool added;
 
         cures_read(cures, model, key, parts);
@@ -156,7 +151,7 @@ static bool is_salted(const struct cache_model *model, const GArray *keys)
         if (key->input == CACHE_NONE)
             continue;
         first = map_put(
-            &inputs, hash_mix(place_of(key), model_input(model, key->input)->fingerprint), &added);
+            &inputs, hash_mix(key_place(key), model_input(model, key->input)->fingerprint), &added);
         if (added)
             *first = index;
         salted = digests_differ(model, key, model_key(model, *first));

@@ -23,22 +23,8 @@ static void end_life(struct birth *birth, uint32_t key, enum life_end end, int64
 
     if (!life)
         return;
-    if (life->expires_ns <= time_ns) {
-        life->end = LIFE_EXPIRED;
-        life->ended_ns = life->expires_ns;
-    } else {
-        life->end = end;
-        life->ended_ns = time_ns;
-    }
+    life->end = life->expires_ns <= time_ns ? LIFE_EXPIRED : end;
     birth->current[key] = NO_LIFE;
-}
-
-static int64_t expiry_of(const struct cache_access *access)
-{
-    return access->ttl_ms >= 0 &&
-                   access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
-               ? access->time_ns + access->ttl_ms * 1000000
-               : INT64_MAX;
 }
 
 static void begin_life(struct birth *birth, uint32_t index)
@@ -47,16 +33,13 @@ static void begin_life(struct birth *birth, uint32_t index)
     GArray *lives = birth->lives->of_template[model_key(birth->model, access->key)->template_index];
     const struct life *before = current_life(birth, access->key);
     struct life life = {.written_ns = access->time_ns,
-                        .expires_ns = expiry_of(access),
-                        .ended_ns = INT64_MAX,
+                        .expires_ns = access_expiry_ns(access),
                         .first_hit_ns = INT64_MAX,
                         .used_ns = access->time_ns,
                         .asked_ns = INT64_MAX,
                         .bytes = access->value_bytes,
                         .key = access->key,
-                        .write = index,
-                        .lasts = access->ttl_ms == LK_TTL_NONE,
-                        .answers_miss = access->partner != CACHE_NONE};
+                        .lasts = access->ttl_ms == LK_TTL_NONE};
 
     if (before && access->ttl_ms == LK_TTL_UNKNOWN) { /* APPEND and kin keep what there was */
         life.expires_ns = before->expires_ns;
@@ -103,7 +86,7 @@ static void change_expiry(const struct birth *birth, const struct cache_access *
 
     if (!life || access->ttl_ms == LK_TTL_UNKNOWN)
         return;
-    life->expires_ns = expiry_of(access);
+    life->expires_ns = access_expiry_ns(access);
     life->lasts = access->ttl_ms == LK_TTL_NONE;
 }
 

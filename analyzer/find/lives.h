@@ -17,17 +17,14 @@ enum life_end {
 
 struct life {
     int64_t written_ns, expires_ns; /* INT64_MAX: never, or not known */
-    int64_t ended_ns;               /* the captures' end for LIFE_OPEN; when a miss told of it for
-                                       LIFE_EVICTED */
     int64_t first_hit_ns;           /* INT64_MAX: never read */
     int64_t used_ns;                /* when it was last read, or else written */
-    int64_t asked_ns;    /* the miss after it had expired or been evicted; INT64_MAX none */
-    uint64_t bytes;      /* of the value */
-    uint32_t key, write; /* indices into the model; `write` of its access */
+    int64_t asked_ns; /* the miss after it had expired or been evicted; INT64_MAX none */
+    uint64_t bytes;   /* of the value */
+    uint32_t key;     /* index into the model */
     uint32_t hits;
     enum life_end end;
-    bool lasts;        /* it was written without a TTL, and got none later */
-    bool answers_miss; /* the write followed a miss on the key: it fills a cache */
+    bool lasts; /* it was written without a TTL, and got none later */
 };
 
 struct lives {

@@ -36,10 +36,7 @@ static void list_units(struct matching *matching)
         const struct cache_key *key = model_key(model, i);
         struct unit unit = {key->template_index, key->server, key->database, 0, 0, 0}, *known;
         bool added;
-        uint32_t *at = map_put(
-            &index,
-            hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3)),
-            &added);
+        uint32_t *at = map_put(&index, key_place(key), &added);
 
         if (added) {
             *at = matching->units->len;
@@ -293,12 +290,6 @@ static void add_evidence(const struct matching *matching, struct finding *findin
             g_ptr_array_add(finding->evidence, pair_evidence(matching, i));
 }
 
-static void add_call_sites(const struct template_report *report, struct finding *finding)
-{
-    for (guint i = 0; report->call_sites && i < report->call_sites->len; i++)
-        g_ptr_array_add(finding->call_sites, g_ptr_array_index(report->call_sites, i));
-}
-
 static void report_meeting(struct matching *matching, const struct meeting *meeting)
 {
     struct cache_model *model = matching->model;
@@ -318,7 +309,7 @@ static void report_meeting(struct matching *matching, const struct meeting *meet
     add_evidence(matching, finding);
     if (written != read) {
         finding->counterpart_name = model_template(model, written)->report->name;
-        add_call_sites(model_template(model, written)->report, finding);
+        fault_add_call_sites(model, written, finding);
     }
 }
 

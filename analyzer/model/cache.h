@@ -179,6 +179,9 @@ enum cache_cause replay_step(struct replay *replay, uint32_t access);
 /* Whether the key's entry can be had at that time. */
 bool key_alive(const struct key_state *state, int64_t time_ns);
 
+/* When what this write or EXPIRE leaves has to go; INT64_MAX: never, or it does not say. */
+int64_t access_expiry_ns(const struct cache_access *access);
+
 /* Seconds from a miss to its write; NAN for anything else. */
 double access_recompute_seconds(const struct cache_model *model, const struct cache_access *access);
 
@@ -208,6 +211,12 @@ static inline struct cache_template *model_template(const struct cache_model *mo
 static inline struct cache_input *model_input(const struct cache_model *model, uint32_t index)
 {
     return &g_array_index(model->inputs, struct cache_input, index);
+}
+
+/* Where keys stand beside each other: equal for those of one template, server and database. */
+static inline uint64_t key_place(const struct cache_key *key)
+{
+    return hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3));
 }
 
 /* Whether a flush takes the key along. */

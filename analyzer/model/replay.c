@@ -27,7 +27,7 @@ bool key_alive(const struct key_state *state, int64_t time_ns)
     return life->written && !life->deleted && !life->gone && life->expires_ns > time_ns;
 }
 
-static int64_t expiry_of(const struct cache_access *access)
+int64_t access_expiry_ns(const struct cache_access *access)
 {
     return access->ttl_ms >= 0 &&
                    access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
@@ -63,7 +63,7 @@ static void apply_write(struct replay *replay, struct key_state *state, uint32_t
         state->life.expires_ns = source->expires_ns;
         state->life.ttl_known = source->ttl_known;
     } else if (!keeps) {
-        state->life.expires_ns = expiry_of(access);
+        state->life.expires_ns = access_expiry_ns(access);
         state->life.ttl_known = access->ttl_ms >= LK_TTL_NONE;
     }
     state->life.written = true;
@@ -74,7 +74,7 @@ static void apply_expire(struct key_state *state, const struct cache_access *acc
 {
     if (access->ttl_ms == LK_TTL_UNKNOWN || !state->life.written)
         return;
-    state->life.expires_ns = expiry_of(access);
+    state->life.expires_ns = access_expiry_ns(access);
     state->life.ttl_known = true;
 }
 
