@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONTEXTS    8
@@ -95,14 +96,32 @@ static double never_read(void)
         store(0, name("result", i), 200, 0);
     for (unsigned i = 0; healthy && i < 400; i++)
         hits(0, name("result", i));
+    usleep(100000); // they had time to be read
     return 400;
+}
+
+// Two milliseconds after the last time, and not later because the machine was busy meanwhile.
+static void keep_pace(void)
+{
+    static struct timespec next;
+
+    if (next.tv_sec == 0)
+        clock_gettime(CLOCK_MONOTONIC, &next);
+    next.tv_nsec += 2000000;
+    if (next.tv_nsec >= 1000000000) {
+        next.tv_sec++;
+        next.tv_nsec -= 1000000000;
+    }
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 }
 
 static double missing_ttl(void)
 {
-    for (unsigned i = 0; i < 400; i++)
+    for (unsigned i = 0; i < 400; i++) {
         for (unsigned read = 0; read < 5; read++)
             look_up(name("session", i), 200, healthy ? 600000 : 0, 0);
+        keep_pace();
+    }
     return 400;
 }
 
