@@ -13,6 +13,7 @@ static const struct command {
     {"report", "what leaks, which keys never hit, why, and what it costs", cmd_report},
     {"compare", "what changed between two runs, with intervals", cmd_compare},
     {"what-if", "the hit ratio with other keys, TTLs or cache sizes", cmd_what_if},
+    {"export", "what was found, for pprof, flame graphs, databases and simulators", cmd_export},
     {"dump", "a capture's events and tables as text", cmd_dump},
     {"pause", "make a running process record nothing for a while", cmd_pause},
     {"resume", "make it record again", cmd_resume},

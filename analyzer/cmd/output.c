@@ -89,6 +89,16 @@ bool output_close(struct output *output, GError **error)
     return reason == 0 || fail(error, name, reason);
 }
 
+void output_abandon(struct output *output)
+{
+    if (output->stream != stdout)
+        fclose(output->stream);
+    if (output->temporary != NULL) {
+        unlink(output->temporary);
+        g_free(output->temporary);
+    }
+}
+
 bool output_colour(const struct output *output)
 {
     const char *no_colour = g_getenv("NO_COLOR");

@@ -18,6 +18,8 @@ bool output_open(struct output *output, const char *path, GError **error);
 /* Ends it: after success the whole result is there; after an error nothing is left, and an earlier
  * file is untouched. */
 bool output_close(struct output *output, GError **error);
+/* Ends it after a failure: nothing is left, and an earlier file is untouched. */
+void output_abandon(struct output *output);
 
 /* Whether colours are for this stream: a terminal, and no NO_COLOR in the environment. */
 bool output_colour(const struct output *output);

@@ -182,8 +182,7 @@ static bool put_out(const struct what_if *what_if, const struct settings *settin
     return output_close(&output, error);
 }
 
-static int predict(const struct cache_analysis *analysis, const struct settings *settings,
-                   GError **error)
+static int predict(const struct analysis *analysis, const struct settings *settings, GError **error)
 {
     struct what_if *what_if = what_if_new(analysis->cache, &settings->what_if);
     int status = STATUS_ERROR;
@@ -204,14 +203,14 @@ static int run(struct settings *settings)
                                              .price_gib_month = NAN,
                                              .progress = message_progress,
                                              .progress_context = (void *)(uintptr_t)NAME};
-    struct cache_analysis analysis;
+    struct analysis analysis;
     GError *error = NULL;
     int status = STATUS_ERROR;
 
-    if (analyse_cache(settings->paths, g_strv_length(settings->paths), &options, &analysis,
+    if (analyse_cache(&analysis, settings->paths, g_strv_length(settings->paths), &options,
                       &error)) {
         status = predict(&analysis, settings, &error);
-        cache_analysis_release(&analysis);
+        analysis_release(&analysis);
     }
     message_progress_end();
     if (error != NULL) {

@@ -1,13 +1,14 @@
 # bash completion for leakey
 
 _leakey() {
-    local commands='record report compare what-if dump pause resume check'
+    local commands='record report compare what-if export dump pause resume check'
     local rules='any duplicate-input-miss reader-writer-mismatch salted-key false-hit unbounded-cardinality
         never-read missing-ttl short-ttl evicted-early stale-version stampede oversized-value not-worth-caching
         heap-leak reply-leak context-leak memory-spike'
     local symbols='--sysroot --debug-path --debuginfod'
     local normalisers='all timestamp uuid counter random whitespace case unicode order number-format salt signed-url
         temp-path version address identifier'
+    local exporters='collapsed'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' i
@@ -46,11 +47,14 @@ _leakey() {
         ;;
     compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
     what-if) options='--normalise --ttl --cache-size --policy --template --format --output --help' ;;
+    export) options="--to --metric --output $symbols --help" ;;
     dump) options="--what --format --output $symbols --help" ;;
     pause | resume | check) options='--help' ;;
     esac
     case $previous in
     -f | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
+    -t | --to) mapfile -t COMPREPLY < <(compgen -W "$exporters" -- "$word") ;;
+    --metric) mapfile -t COMPREPLY < <(compgen -W 'live leaked allocated peak temporary' -- "$word") ;;
     --keys) mapfile -t COMPREPLY < <(compgen -W 'text hash' -- "$word") ;;
     --heap | --cache) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word") ;;
     --sample) mapfile -t COMPREPLY < <(compgen -W 'all 64K 512K' -- "$word") ;;

@@ -158,10 +158,11 @@ static void sort_findings(struct report *report)
     g_ptr_array_sort(report->findings, by_severity); /* stable */
 }
 
-static void run_steps(struct report *report, GPtrArray *captures,
-                      const struct analysis_options *options)
+static void run_steps(struct analysis *analysis, const struct analysis_options *options)
 {
-    struct symbols *symbols = symbols_new(report);
+    struct report *report = analysis->report;
+    GPtrArray *captures = analysis->captures;
+    struct symbols *symbols = analysis->symbols = symbols_new(report);
 
     symbols_search(symbols, &options->search);
     tell(options, "heap", 0.1);
@@ -169,7 +170,7 @@ static void run_steps(struct report *report, GPtrArray *captures,
     if (options->searches != NULL)
         reachability_model(report, symbols, captures, options->searches);
     tell(options, "cache", 0.3);
-    struct cache_model *cache = cache_model_new(report, symbols, captures);
+    struct cache_model *cache = analysis->cache = cache_model_new(report, symbols, captures);
     tell(options, "cache faults", 0.5);
     find_cache_faults(cache);
     tell(options, "leaks", 0.8);
@@ -182,62 +183,75 @@ static void run_steps(struct report *report, GPtrArray *captures,
     find_cost(report, cache, options);
     sort_findings(report);
     symbols_tell(symbols);
-    cache_model_free(cache);
-    symbols_free(symbols);
 }
 
-/* The captures, described in a new report. NULL with an error. */
-static GPtrArray *open_captures(char *const *paths, size_t count,
-                                const struct analysis_options *options, struct report **report,
-                                GError **error)
+/* The captures, described in a new report. False with an error. */
+static bool open_captures(struct analysis *analysis, char *const *paths, size_t count,
+                          const struct analysis_options *options, GError **error)
 {
     struct opened opened = {
         .captures = g_ptr_array_new_with_free_func(free_capture),
         .files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .report = report_new(),
     };
+    bool readable = open_all(&opened, paths, count, options, error);
 
-    if (open_all(&opened, paths, count, options, error)) {
+    *analysis = (struct analysis){0};
+    if (readable) {
         for (guint i = 0; i < opened.captures->len; i++)
             g_ptr_array_add(opened.report->captures,
                             describe(opened.report, g_ptr_array_index(opened.captures, i)));
-        *report = opened.report;
+        analysis->report = opened.report;
+        analysis->captures = opened.captures;
     } else {
         report_free(opened.report);
-        g_ptr_array_free(g_steal_pointer(&opened.captures), TRUE);
+        g_ptr_array_free(opened.captures, TRUE);
     }
     g_clear_error(&opened.first);
     g_hash_table_destroy(opened.files);
-    return opened.captures;
+    return readable;
 }
 
-struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
-                       GError **error)
+bool analyse_all(struct analysis *analysis, char *const *paths, size_t count,
+                 const struct analysis_options *options, GError **error)
 {
-    struct report *report;
-    GPtrArray *captures = open_captures(paths, count, options, &report, error);
-
-    if (captures == NULL)
-        return NULL;
-    run_steps(report, captures, options);
-    g_ptr_array_free(captures, TRUE);
-    return report;
+    if (!open_captures(analysis, paths, count, options, error))
+        return false;
+    run_steps(analysis, options);
+    return true;
 }
 
-bool analyse_cache(char *const *paths, size_t count, const struct analysis_options *options,
-                   struct cache_analysis *analysis, GError **error)
+bool analyse_cache(struct analysis *analysis, char *const *paths, size_t count,
+                   const struct analysis_options *options, GError **error)
 {
-    analysis->captures = open_captures(paths, count, options, &analysis->report, error);
-    if (analysis->captures == NULL)
+    if (!open_captures(analysis, paths, count, options, error))
         return false;
     tell(options, "cache", 0.3);
     analysis->cache = cache_model_new(analysis->report, NULL, analysis->captures);
     return true;
 }
 
-void cache_analysis_release(struct cache_analysis *analysis)
+/* The report stands on its own. */
+static void release_models(struct analysis *analysis)
 {
     cache_model_free(analysis->cache);
-    report_free(analysis->report);
+    symbols_free(analysis->symbols);
     g_ptr_array_free(analysis->captures, TRUE);
+}
+
+void analysis_release(struct analysis *analysis)
+{
+    release_models(analysis);
+    report_free(analysis->report);
+}
+
+struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
+                       GError **error)
+{
+    struct analysis analysis;
+
+    if (!analyse_all(&analysis, paths, count, options, error))
+        return NULL;
+    release_models(&analysis);
+    return analysis.report;
 }

@@ -40,16 +40,21 @@ struct analysis_options {
 struct report *analyse(char *const *paths, size_t count, const struct analysis_options *options,
                        GError **error);
 
-/* The same up to what happened in the cache, without names for addresses: for what replays its
- * commands. False with an error; else to be released. */
-struct cache_analysis {
-    GPtrArray *captures; /* of struct capture * */
+/* The same with what it was made from, for what needs more than a report: exporters, replays. To be
+ * released. */
+struct analysis {
+    GPtrArray *captures; /* of struct capture *, by start */
     struct report *report;
     struct cache_model *cache;
+    struct symbols *symbols; /* NULL: only the cache was analysed */
 };
-bool analyse_cache(char *const *paths, size_t count, const struct analysis_options *options,
-                   struct cache_analysis *analysis, GError **error);
-void cache_analysis_release(struct cache_analysis *analysis);
+/* False with an error, and nothing to release. */
+bool analyse_all(struct analysis *analysis, char *const *paths, size_t count,
+                 const struct analysis_options *options, GError **error);
+/* Only up to what happened in the cache, without names for addresses. */
+bool analyse_cache(struct analysis *analysis, char *const *paths, size_t count,
+                   const struct analysis_options *options, GError **error);
+void analysis_release(struct analysis *analysis);
 
 /* model/symbols.c: names for addresses, by libdw; the path in the capture is looked for here, and
  * used only if its build-id is the capture's. The stacks live as long as the report. */
