@@ -33,7 +33,7 @@ static void count_event(const struct heap_event *event, void *context)
 static void print_contents(FILE *out, const struct capture *capture, double heap_events)
 {
     fputs("  holds ", out);
-    print_count(out, "", capture->events->len + heap_events, "event");
+    print_count(out, "", capture->records_count + heap_events, "event");
     print_count(out, ", ", capture->sites->len - 1, "stack");
     print_count(out, ", ", capture->live->len, "live object");
     print_count(out, ", ", capture->templates->len - 1, "template");

@@ -154,9 +154,17 @@ static const char *const heap_names[] = {
 /* Records and heap events in one row. */
 struct row {
     struct dump *dump;
-    guint next; /* record */
-    bool ended; /* nobody reads on */
+    struct record_reader *records;
+    struct event next; /* record */
+    bool more;         /* there is one */
+    bool ended;        /* nobody reads on */
 };
+
+static void read_next(struct row *row)
+{
+    uint32_t source;
+    row->more = record_reader_next(row->records, &row->next, &source);
+}
 
 static json_t *begin_item(uint64_t time_ns, const char *name, uint32_t thread)
 {
@@ -169,9 +177,8 @@ static json_t *begin_item(uint64_t time_ns, const char *name, uint32_t thread)
 
 static void emit_records(struct row *row, uint64_t until_ns)
 {
-    const GArray *events = row->dump->capture->events;
-    for (; row->next < events->len && !row->ended; row->next++) {
-        const struct event *event = &g_array_index(events, struct event, row->next);
+    for (; row->more && !row->ended; read_next(row)) {
+        const struct event *event = &row->next;
         uint16_t type = event->record->type;
         if (event->time_ns > until_ns)
             return;
@@ -201,8 +208,11 @@ static void emit_heap_event(const struct heap_event *event, void *context)
 
 bool dump_events(struct dump *dump)
 {
-    struct row row = {.dump = dump};
+    const struct record_source source = {.capture = dump->capture};
+    struct row row = {.dump = dump, .records = record_reader_new(&source, 1)};
+    read_next(&row);
     capture_each_heap_event(dump->capture, 0, UINT64_MAX, emit_heap_event, &row);
     emit_records(&row, UINT64_MAX);
+    record_reader_free(row.records);
     return !row.ended;
 }

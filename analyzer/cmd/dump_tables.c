@@ -165,7 +165,7 @@ static void set_counts(const struct capture *capture, json_t *item)
     set(item, "stacks_checked_count", integer(capture->header.stacks_checked));
     set(item, "stacks_mismatched_count", integer(capture->header.stacks_mismatched));
     set(item, "peak_live_bytes", integer(capture->header.peak_live_bytes));
-    set(item, "events", integer(capture->events->len));
+    set(item, "events", integer(capture->records_count));
     set(item, "sites", integer(capture->sites->len - 1));
     set(item, "live", integer(capture->live->len));
     set(item, "modules", integer(capture->modules->len));

@@ -40,7 +40,7 @@ static int64_t later(int64_t time_ns, int64_t span_ns)
 static int64_t ttl_of(const struct replaying *replaying, const struct cache_access *access,
                       const struct entry *entry)
 {
-    int64_t ttl_ms = access->ttl_ms;
+    int64_t ttl_ms = access_ttl_ms(access);
 
     if (replaying->alteration->ttl_ms != TTL_AS_CAPTURED)
         ttl_ms = replaying->alteration->ttl_ms;
@@ -193,7 +193,7 @@ static void step_expire(struct replaying *replaying, uint32_t number,
 {
     struct entry *entry = &replaying->entries[number];
 
-    if (replaying->skipped[access->key] || access->ttl_ms == LK_TTL_UNKNOWN ||
+    if (replaying->skipped[access->key] || access_ttl_ms(access) == LK_TTL_UNKNOWN ||
         !bounded_cache_holds(replaying->cache, number))
         return;
     entry->ttl_ns = ttl_of(replaying, access, entry);
@@ -210,7 +210,8 @@ static bool is_left_out(const struct replaying *replaying, uint32_t key)
 static void flush(struct replaying *replaying, const struct cache_access *access)
 {
     for (guint i = 0; i < replaying->model->keys->len; i++)
-        if (access_flushes(access, model_key(replaying->model, i)) && !is_left_out(replaying, i))
+        if (access_flushes(replaying->model, access, model_key(replaying->model, i)) &&
+            !is_left_out(replaying, i))
             let_go(replaying, replaying->alteration->identities[i]);
 }
 

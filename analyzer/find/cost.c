@@ -39,15 +39,15 @@ static void take(struct waste *waste, struct holding *holding, const struct cach
                          .bytes = access->value_bytes,
                          .entry_bytes = access->value_bytes + key_bytes + ENTRY_OVERHEAD_BYTES,
                          .held = true};
-    if (access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000)
-        holding->expires_ns = access->time_ns + access->ttl_ms * 1000000;
+    if (access_ttl_ms(access) >= 0 && access_ttl_ms(access) < INT64_MAX / 4000000)
+        holding->expires_ns = access->time_ns + access_ttl_ms(access) * 1000000;
 }
 
 static void let_go_flushed(const struct cache_model *model, struct waste *waste,
                            struct holding *holdings, const struct cache_access *access)
 {
     for (guint i = 0; i < model->keys->len; i++)
-        if (access_flushes(access, model_key(model, i)))
+        if (access_flushes(model, access, model_key(model, i)))
             let_go(waste, &holdings[i], access->time_ns);
 }
 

@@ -6,6 +6,7 @@
 #include "find/cache_faults.h"
 #include "find/lives.h"
 #include "find/predict.h"
+#include "model/quantile.h"
 #include "model/units.h"
 
 #define NS       1e-9
@@ -27,38 +28,20 @@ static const struct template_report *report_of(const struct view *view)
     return model_template(view->model, view->template_index)->report;
 }
 
-static gint by_time(gconstpointer a, gconstpointer b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Nearest rank. */
-static int64_t percentile(GArray *times, double ratio)
-{
-    guint rank = (guint)ceil(ratio * times->len);
-
-    g_array_sort(times, by_time);
-    return g_array_index(times, int64_t, rank ? rank - 1 : 0);
-}
-
 /* From a write to when the key was first asked for again, whether it was there still or not. */
-static int64_t reuse_of(const struct life *life)
+static double reuse_of(const struct life *life)
 {
-    int64_t asked = MIN(life->first_hit_ns, life->asked_ns);
-
-    return asked == INT64_MAX ? INT64_MAX : asked - life->written_ns;
+    return life->reused_ns == INT64_MAX ? INFINITY : (double)(life->reused_ns - life->written_ns);
 }
 
 static GArray *reuses_of(const GArray *lives)
 {
-    GArray *reuses = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    GArray *reuses = g_array_new(FALSE, FALSE, sizeof(double));
 
     for (guint i = 0; i < lives->len; i++) {
-        int64_t reuse = reuse_of(lives_at(lives, i));
+        double reuse = reuse_of(lives_at(lives, i));
 
-        if (reuse != INT64_MAX)
+        if (reuse < INFINITY)
             g_array_append_val(reuses, reuse);
     }
     return reuses;
@@ -76,7 +59,7 @@ static struct view view_of(struct cache_model *model, const GArray *lives, uint3
 
     view.maturity_known = reuses->len >= thresholds.never_read_reuses_min;
     if (view.maturity_known)
-        view.maturity_ns = percentile(reuses, 0.9);
+        view.maturity_ns = (int64_t)quantile(reuses, 0.9);
     g_array_free(reuses, TRUE);
     return view;
 }
@@ -101,7 +84,7 @@ static struct reading read_lives(const struct view *view)
         uses[life->key] |= KEY_WRITTEN;
         if (view->model->end_ns - life->written_ns >= view->maturity_ns)
             uses[life->key] |= KEY_MATURE;
-        if (reuse_of(life) != INT64_MAX)
+        if (reuse_of(life) < INFINITY)
             uses[life->key] |= KEY_READ;
         reading.hits += life->hits;
         reading.writes++;
@@ -211,7 +194,7 @@ static struct piling pile_of(const struct view *view)
         piling.open += life->end == LIFE_OPEN;
         if (life->end == LIFE_OPEN && life->lasts) {
             piling.lasting++;
-            piling.idle += view->model->end_ns - life->used_ns >= idle;
+            piling.idle += view->model->end_ns - life->last_ns >= idle;
             piling.bytes += (double)life->bytes;
         }
     }
@@ -276,14 +259,14 @@ struct shortness {
 
 static struct shortness shortness_of(const struct view *view)
 {
-    struct shortness shortness = {.reuses = g_array_new(FALSE, FALSE, sizeof(int64_t)),
-                                  .ttls = g_array_new(FALSE, FALSE, sizeof(int64_t))};
+    struct shortness shortness = {.reuses = g_array_new(FALSE, FALSE, sizeof(double)),
+                                  .ttls = g_array_new(FALSE, FALSE, sizeof(double))};
 
     for (guint i = 0; i < view->lives->len; i++) {
         const struct life *life = lives_at(view->lives, i);
-        int64_t reuse = reuse_of(life), ttl = life->expires_ns - life->written_ns;
+        double reuse = reuse_of(life), ttl = (double)(life->expires_ns - life->written_ns);
 
-        if (reuse == INT64_MAX)
+        if (reuse == INFINITY)
             continue;
         shortness.asked++;
         if (life->hits || life->end != LIFE_EXPIRED)
@@ -318,9 +301,9 @@ static struct prediction *predict_ttl(const struct view *view, double seconds)
 
 static void report_short_ttl(const struct view *view, const struct shortness *shortness)
 {
-    double ttl = (double)percentile(shortness->ttls, 0.5) * NS;
-    double reuse = (double)percentile(shortness->reuses, 0.5) * NS;
-    double suggested = round_up((double)percentile(shortness->reuses, 0.9) * NS);
+    double ttl = quantile(shortness->ttls, 0.5) * NS;
+    double reuse = quantile(shortness->reuses, 0.5) * NS;
+    double suggested = round_up(quantile(shortness->reuses, 0.9) * NS);
     char late[UNITS_ROOM], asked[UNITS_ROOM], is[UNITS_ROOM], takes[UNITS_ROOM], longer[UNITS_ROOM];
     struct finding *finding = fault_new(view->model, view->template_index, "short-ttl",
                                         view->follows ? SEVERITY_NOTE : SEVERITY_WARNING);
@@ -358,12 +341,12 @@ static void short_ttl(const struct view *view)
 static void evicted_early(const struct view *view)
 {
     const struct template_report *report = report_of(view);
-    GArray *ages = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    GArray *ages = g_array_new(FALSE, FALSE, sizeof(double));
     double evicted = (double)report->causes.evicted, bytes = 0;
 
     for (guint i = 0; i < view->lives->len; i++) {
         const struct life *life = lives_at(view->lives, i);
-        int64_t age = life->asked_ns - life->written_ns;
+        double age = (double)(life->last_ns - life->written_ns);
 
         if (life->end != LIFE_EVICTED)
             continue;
@@ -372,7 +355,7 @@ static void evicted_early(const struct view *view)
     }
     if (ages->len && evicted >= thresholds.evicted_misses_min &&
         evicted >= thresholds.evicted_share_min * (double)report->misses) {
-        double age = (double)percentile(ages, 0.5) * NS;
+        double age = quantile(ages, 0.5) * NS;
         char misses[UNITS_ROOM], all[UNITS_ROOM], usual[UNITS_ROOM];
         struct finding *finding =
             fault_new(view->model, view->template_index, "evicted-early", SEVERITY_WARNING);

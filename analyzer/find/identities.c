@@ -121,7 +121,7 @@ static uint32_t *first_captures(const struct cache_model *model)
         const struct cache_access *access = model_access(model, i - 1);
 
         if (access->key != CACHE_NONE)
-            captures[access->key] = access->capture;
+            captures[access->key] = access_connection(model, access)->capture;
     }
     return captures;
 }

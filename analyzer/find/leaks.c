@@ -57,18 +57,11 @@ const struct leak_limits leak_limits = {
 GArray *command_times(const struct capture *capture)
 {
     GArray *times = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    size_t commands = 0;
-    for (guint i = 0; i < capture->events->len; i++)
-        commands +=
-            g_array_index(capture->events, struct event, i).record->type == LK_RECORD_COMMAND;
-    if ((double)commands < leak_limits.clock_commands)
+    if ((double)capture->commands_count < leak_limits.clock_commands)
         return times;
-    size_t step = 1 + (size_t)((double)commands / leak_limits.clock_ticks), seen = 0;
-    for (guint i = 0; i < capture->events->len; i++) {
-        const struct event *event = &g_array_index(capture->events, struct event, i);
-        if (event->record->type == LK_RECORD_COMMAND && seen++ % step == 0)
-            g_array_append_val(times, event->time_ns);
-    }
+    guint step = 1 + (guint)(capture->command_times->len / leak_limits.clock_ticks);
+    for (guint i = 0; i < capture->command_times->len; i += step)
+        g_array_append_val(times, g_array_index(capture->command_times, uint64_t, i));
     return times;
 }
 

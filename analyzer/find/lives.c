@@ -1,7 +1,8 @@
 /* One pass over the accesses, and a life for each write. */
 #include "find/lives.h"
 
-#define NO_LIFE UINT32_MAX
+#define NO_LIFE   UINT32_MAX
+#define HITS_MOST ((1u << 28) - 1)
 
 struct birth {
     struct lives *lives;
@@ -34,20 +35,26 @@ static void begin_life(struct birth *birth, uint32_t index)
     const struct life *before = current_life(birth, access->key);
     struct life life = {.written_ns = access->time_ns,
                         .expires_ns = access_expiry_ns(access),
-                        .first_hit_ns = INT64_MAX,
-                        .used_ns = access->time_ns,
-                        .asked_ns = INT64_MAX,
+                        .reused_ns = INT64_MAX,
+                        .last_ns = access->time_ns,
                         .bytes = access->value_bytes,
                         .key = access->key,
-                        .lasts = access->ttl_ms == LK_TTL_NONE};
+                        .lasts = access_ttl_ms(access) == LK_TTL_NONE};
 
-    if (before && access->ttl_ms == LK_TTL_UNKNOWN) { /* APPEND and kin keep what there was */
+    if (before &&
+        access_ttl_ms(access) == LK_TTL_UNKNOWN) { /* APPEND and kin keep what there was */
         life.expires_ns = before->expires_ns;
         life.lasts = before->lasts;
     }
     end_life(birth, access->key, LIFE_OVERWRITTEN, access->time_ns);
     birth->current[access->key] = lives->len;
     g_array_append_val(lives, life);
+}
+
+static void ask_in_vain(struct life *life, int64_t time_ns)
+{
+    life->reused_ns = MIN(life->reused_ns, time_ns);
+    life->last_ns = time_ns;
 }
 
 static void ask(struct birth *birth, const struct cache_access *access)
@@ -57,19 +64,19 @@ static void ask(struct birth *birth, const struct cache_access *access)
     if (!life)
         return;
     if (access->flags & ACCESS_HIT) {
-        life->first_hit_ns = MIN(life->first_hit_ns, access->time_ns);
-        life->used_ns = access->time_ns;
-        life->hits++;
+        life->reused_ns = MIN(life->reused_ns, access->time_ns);
+        life->last_ns = access->time_ns;
+        life->hits += life->hits < HITS_MOST;
         return;
     }
     switch (access->cause) {
     case CAUSE_EXPIRED:
-        life->asked_ns = access->time_ns;
+        ask_in_vain(life, access->time_ns);
         life->expires_ns = MIN(life->expires_ns, access->time_ns);
         end_life(birth, access->key, LIFE_EXPIRED, access->time_ns);
         break;
     case CAUSE_EVICTED:
-        life->asked_ns = access->time_ns;
+        ask_in_vain(life, access->time_ns);
         end_life(birth, access->key, LIFE_EVICTED, access->time_ns);
         break;
     case CAUSE_DELETED:
@@ -84,16 +91,16 @@ static void change_expiry(const struct birth *birth, const struct cache_access *
 {
     struct life *life = current_life(birth, access->key);
 
-    if (!life || access->ttl_ms == LK_TTL_UNKNOWN)
+    if (!life || access_ttl_ms(access) == LK_TTL_UNKNOWN)
         return;
     life->expires_ns = access_expiry_ns(access);
-    life->lasts = access->ttl_ms == LK_TTL_NONE;
+    life->lasts = access_ttl_ms(access) == LK_TTL_NONE;
 }
 
 static void flush(struct birth *birth, const struct cache_access *access)
 {
     for (uint32_t key = 0; key < birth->model->keys->len; key++)
-        if (access_flushes(access, model_key(birth->model, key)))
+        if (access_flushes(birth->model, access, model_key(birth->model, key)))
             end_life(birth, key, LIFE_DELETED, access->time_ns);
 }
 

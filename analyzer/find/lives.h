@@ -5,6 +5,8 @@
 #ifndef LEAKEY_FIND_LIVES_H
 #define LEAKEY_FIND_LIVES_H
 
+#include <assert.h>
+
 #include "model/cache.h"
 
 enum life_end {
@@ -15,17 +17,18 @@ enum life_end {
     LIFE_EVICTED,
 };
 
-struct life {
+struct life {                       /* there may be millions of them */
     int64_t written_ns, expires_ns; /* INT64_MAX: never, or not known */
-    int64_t first_hit_ns;           /* INT64_MAX: never read */
-    int64_t used_ns;                /* when it was last read, or else written */
-    int64_t asked_ns; /* the miss after it had expired or been evicted; INT64_MAX none */
-    uint64_t bytes;   /* of the value */
-    uint32_t key;     /* index into the model */
-    uint32_t hits;
-    enum life_end end;
-    bool lasts; /* it was written without a TTL, and got none later */
+    int64_t reused_ns;  /* when it was first asked for, there or gone; INT64_MAX never */
+    int64_t last_ns;    /* when it was last read, or else written; of one that was asked for when it
+                           had expired or been evicted: that */
+    uint32_t bytes;     /* of the value */
+    uint32_t key;       /* index into the model */
+    uint32_t hits : 28; /* at most that many are counted */
+    uint32_t end : 3;   /* enum life_end */
+    uint32_t lasts : 1; /* it was written without a TTL, and got none later */
 };
+static_assert(sizeof(struct life) == 48, "what a write takes");
 
 struct lives {
     GArray **of_template; /* of struct life, by time of writing; model->templates->len of them */

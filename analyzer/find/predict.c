@@ -27,12 +27,13 @@ struct cured {
 static int64_t ttl_of(const struct cured *cured, const struct cache_access *access,
                       const struct entry *entry)
 {
-    if (access->ttl_ms == LK_TTL_UNKNOWN && entry->written)
+    if (access_ttl_ms(access) == LK_TTL_UNKNOWN && entry->written)
         return entry->ttl_ns;
-    if (cured->ttl_ns && access->ttl_ms >= 0)
+    if (cured->ttl_ns && access_ttl_ms(access) >= 0)
         return cured->ttl_ns;
-    return access->ttl_ms >= 0 && access->ttl_ms < INT64_MAX / 4000000 ? access->ttl_ms * 1000000
-                                                                       : INT64_MAX;
+    return access_ttl_ms(access) >= 0 && access_ttl_ms(access) < INT64_MAX / 4000000
+               ? access_ttl_ms(access) * 1000000
+               : INT64_MAX;
 }
 
 static int64_t later(int64_t time_ns, int64_t span_ns)
@@ -92,7 +93,7 @@ static void step_write(struct cured *cured, struct entry *entry, const struct ca
 static void flush(struct cured *cured, const struct cache_access *access)
 {
     for (guint i = 0; i < cured->model->keys->len; i++)
-        if (access_flushes(access, model_key(cured->model, i)) &&
+        if (access_flushes(cured->model, access, model_key(cured->model, i)) &&
             model_key(cured->model, i)->template_index == cured->template_index)
             cured->entries[cured->identities[i]].alive = false;
 }
@@ -115,7 +116,7 @@ static void step(struct cured *cured, uint32_t index)
         step_read(cured, entry, access);
     if (access->flags & ACCESS_WRITE)
         step_write(cured, entry, access, index);
-    if (access->flags & ACCESS_EXPIRE && access->ttl_ms != LK_TTL_UNKNOWN && entry->written)
+    if (access->flags & ACCESS_EXPIRE && access_ttl_ms(access) != LK_TTL_UNKNOWN && entry->written)
         entry->expires_ns = later(access->time_ns, ttl_of(cured, access, entry));
     if (access->flags & ACCESS_DELETE)
         entry->alive = false;

@@ -152,7 +152,9 @@ static void note_use(struct salting *salting, const struct cache_access *access)
     if (index == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)))
         return;
     group = group_at(salting, index);
-    member = map_put(&salting->members, hash_mix(index + 1, access->capture), &added);
+    member =
+        map_put(&salting->members,
+                hash_mix(index + 1, access_connection(salting->model, access)->capture), &added);
     if (added) {
         *member = access->key;
         tally_of(salting, group)->uses++;

@@ -3,40 +3,33 @@
 #include <math.h>
 
 #include "find/cache_faults.h"
+#include "model/quantile.h"
 #include "model/units.h"
 
 struct worth {                             /* of one template */
     GArray *hits, *hit_bytes, *recomputes; /* double: seconds, bytes, seconds */
 };
 
-static gint by_value(gconstpointer a, gconstpointer b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double median(GArray *values)
 {
-    g_array_sort(values, by_value);
-    return values->len ? g_array_index(values, double, values->len / 2) : NAN;
+    return values->len ? quantile_rank(values, values->len / 2) : NAN;
 }
 
 static void weigh(const struct cache_model *model, const struct cache_access *access,
                   struct worth *worth)
 {
-    double seconds = (double)(access->reply_ns - access->time_ns) / 1e9;
+    double seconds = (double)(access_reply_ns(access) - access->time_ns) / 1e9;
     double bytes = (double)access->value_bytes;
     double recompute = access_recompute_seconds(model, access);
 
-    if (access->reply_ns != INT64_MAX && access->flags & ACCESS_HIT) {
+    if (access_reply_ns(access) != INT64_MAX && access->flags & ACCESS_HIT) {
         g_array_append_val(worth->hits, seconds);
         g_array_append_val(worth->hit_bytes, bytes);
     }
     if (!isnan(recompute)) {
         /* From the miss's answer on: asking is what the cache costs, not what computing does. */
         double computing =
-            recompute - (access->reply_ns == INT64_MAX ? 0 : fmin(seconds, recompute));
+            recompute - (access_reply_ns(access) == INT64_MAX ? 0 : fmin(seconds, recompute));
 
         g_array_append_val(worth->recomputes, computing);
     }

@@ -2,6 +2,7 @@
  * own. */
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "model/model.h"
@@ -91,9 +92,21 @@ static gint by_start(gconstpointer a, gconstpointer b)
     return strcmp(x->path, y->path);
 }
 
+/* Each capture's file stays open. */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static bool open_all(struct opened *opened, char *const *paths, size_t count,
                      const struct analysis_options *options, GError **error)
 {
+    allow_many_files();
     for (size_t i = 0; i < count; i++)
         if (!open_path(opened, paths[i], options, error))
             return false;

@@ -6,27 +6,13 @@
 #include <string.h>
 
 #include "model/gather.h"
+#include "model/quantile.h"
 #include "model/sketch.h"
 #include "model/templates.h"
 
 #define CALL_SITES_MAX 5
 
 /* ---- Numbers of samples ---- */
-
-static gint by_value(gconstpointer a, gconstpointer b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Nearest rank; the samples must be sorted. */
-static double percentile(const GArray *samples, double ratio)
-{
-    guint rank = (guint)ceil(ratio * samples->len);
-
-    return samples->len ? g_array_index(samples, double, rank ? rank - 1 : 0) : NAN;
-}
 
 static double sum_of(const GArray *samples)
 {
@@ -90,16 +76,16 @@ static void details_free(const struct cache_model *model, struct details *detail
 static void note_ttl(struct details *details, struct key_detail *key,
                      const struct cache_access *access)
 {
-    double seconds = (double)access->ttl_ms / 1000;
+    double seconds = (double)access_ttl_ms(access) / 1000;
 
-    if (access->flags & ACCESS_WRITE && access->ttl_ms >= LK_TTL_NONE) {
-        details->lasting += access->ttl_ms == LK_TTL_NONE;
-        key->lasts = access->ttl_ms == LK_TTL_NONE;
-    } else if (access->flags & ACCESS_EXPIRE && access->ttl_ms >= 0 && key->lasts) {
+    if (access->flags & ACCESS_WRITE && access_ttl_ms(access) >= LK_TTL_NONE) {
+        details->lasting += access_ttl_ms(access) == LK_TTL_NONE;
+        key->lasts = access_ttl_ms(access) == LK_TTL_NONE;
+    } else if (access->flags & ACCESS_EXPIRE && access_ttl_ms(access) >= 0 && key->lasts) {
         details->lasting--;
         key->lasts = false;
     }
-    if (access->ttl_ms >= 0)
+    if (access_ttl_ms(access) >= 0)
         g_array_append_val(details->ttls, seconds);
 }
 
@@ -192,13 +178,14 @@ GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *acc
 
     for (size_t i = 0; i < count && model->symbols; i++) {
         const struct cache_access *access = model_access(model, accesses[i]);
-        struct site_count site = {access->capture, access->site, 0};
+        uint32_t capture = access_connection(model, access)->capture;
+        struct site_count site = {capture, access->site, 0};
         bool added;
         uint32_t *index;
 
         if (!access->site)
             continue;
-        index = map_put(&sites, hash_mix(access->capture + 1, access->site), &added);
+        index = map_put(&sites, hash_mix(capture + 1, access->site), &added);
         if (added) {
             *index = counts->len;
             g_array_append_val(counts, site);
@@ -257,13 +244,11 @@ static void fill_template(const struct cache_model *model, uint32_t index, struc
     report->never_read_keys = model->complete ? (double)details->never_read : NAN;
     if (model->complete)
         report->ttl_none_count = details->lasting;
-    g_array_sort(details->ttls, by_value);
-    report->ttl_min = percentile(details->ttls, 0);
-    report->ttl_median = percentile(details->ttls, 0.5);
-    report->ttl_max = percentile(details->ttls, 1);
-    g_array_sort(details->recompute, by_value);
-    report->recompute_p50 = percentile(details->recompute, 0.5);
-    report->recompute_p99 = percentile(details->recompute, 0.99);
+    report->ttl_min = quantile(details->ttls, 0);
+    report->ttl_median = quantile(details->ttls, 0.5);
+    report->ttl_max = quantile(details->ttls, 1);
+    report->recompute_p50 = quantile(details->recompute, 0.5);
+    report->recompute_p99 = quantile(details->recompute, 0.99);
     report->recompute_total = sum_of(details->recompute) * scale;
     report->latency_p50 = histogram_percentile(details->latency, 0.5);
     report->latency_p99 = histogram_percentile(details->latency, 0.99);
@@ -362,21 +347,25 @@ static void find_causes(struct cache_model *model)
     cache_model_publish_causes(model);
 }
 
+const struct cache_limits cache_limits = {.accesses = 12000000, .keys = 4000000};
+
 struct cache_model *cache_model_new(struct report *report, struct symbols *symbols,
                                     GPtrArray *captures)
+{
+    return cache_model_new_within(report, symbols, captures, &cache_limits);
+}
+
+struct cache_model *cache_model_new_within(struct report *report, struct symbols *symbols,
+                                           GPtrArray *captures, const struct cache_limits *limits)
 {
     struct cache_model *model = g_new0(struct cache_model, 1);
     struct details *details;
 
+    model->limits = *limits;
     model->report = report;
     model->symbols = symbols;
     model->captures = captures;
-    model->accesses = g_array_new(FALSE, FALSE, sizeof(struct cache_access));
-    model->keys = g_array_new(FALSE, FALSE, sizeof(struct cache_key));
-    model->inputs = g_array_new(FALSE, FALSE, sizeof(struct cache_input));
-    model->others = g_array_new(FALSE, FALSE, sizeof(struct cache_other));
     model->templates = g_array_new(FALSE, TRUE, sizeof(struct cache_template));
-    model->servers = g_ptr_array_new_with_free_func(g_free);
     model->template_maps = g_array_new(FALSE, FALSE, sizeof(uint32_t *));
     templates_merge(model);
     gather_accesses(model);
@@ -401,12 +390,8 @@ void cache_model_free(struct cache_model *model)
     for (guint c = 0; c < model->template_maps->len; c++)
         g_free(g_array_index(model->template_maps, uint32_t *, c));
     g_array_free(model->template_maps, TRUE);
-    g_array_free(model->accesses, TRUE);
-    g_array_free(model->keys, TRUE);
-    g_array_free(model->inputs, TRUE);
-    g_array_free(model->others, TRUE);
+    gather_release(model);
     g_array_free(model->templates, TRUE);
-    g_ptr_array_free(model->servers, TRUE);
     g_free(model);
 }
 

@@ -3,8 +3,8 @@
  * with its answer, the key's life before it, and the write that a miss led to. Captures are merged
  * by time; keys of different servers and databases are different keys.
  *
- * Memory is a few dozen bytes a command that the rings still hold, and the texts stay where the
- * captures have them: the captures must outlive the model.
+ * Memory is 56 bytes a command that the rings still hold, and the text of each distinct key and
+ * input, once. The captures must outlive the model.
  *
  * Times are nanoseconds since the first capture's start. A write counts from its issue. Whole-run
  * counts come from the captures' tables; what needs the single commands (causes, TTLs, recompute
@@ -13,10 +13,19 @@
 #ifndef LEAKEY_MODEL_CACHE_H
 #define LEAKEY_MODEL_CACHE_H
 
+#include "model/arena.h"
 #include "model/map.h"
 #include "model/model.h"
 
 #define CACHE_NONE UINT32_MAX
+
+/* What is looked at, at most: the latest commands, and fewer of them where they have more keys than
+ * that. */
+struct cache_limits {
+    guint accesses, keys;
+};
+/* So that the model takes some 2 GiB at most. */
+extern const struct cache_limits cache_limits;
 
 /* What the server needs for an entry beside its key and value: a hash table's slot, an object,
  * headers of strings, the allocator's rounding. Redis 7.0's MEMORY USAGE is 58, 64 and 76 bytes
@@ -103,21 +112,51 @@ enum access_flag {                        /* of one access; LK_COMMAND_* are the
                    ACCESS_SHRINK = 1u << 7, /* took elements away, perhaps the last one */
 };
 
-struct cache_access {                 /* one key of one command */
-    int64_t time_ns, reply_ns;        /* reply_ns is INT64_MAX when no answer was seen */
-    uint64_t value_hash, value_bytes; /* of a write */
-    int64_t ttl_ms;                   /* of a write or EXPIRE; LK_TTL_* */
-    uint64_t sequence;                /* on the connection */
-    uint32_t key;
-    uint32_t capture; /* index */
-    uint32_t connection, thread, site;
-    uint32_t partner; /* a miss: the write it led to; a write: its (latest) miss; CACHE_NONE */
-    uint32_t server, database;
-    uint16_t key_index;
-    uint16_t flags; /* enum access_flag */
-    uint8_t cause;  /* enum cache_cause */
-    uint8_t asker;  /* enum cache_asker */
+struct cache_connection { /* of one capture */
+    uint32_t capture;     /* index */
+    uint32_t server;
 };
+
+struct cache_access { /* one key of one command; there are millions of them */
+    int64_t time_ns;
+    uint64_t value_hash; /* of a write or a hit */
+    union {
+        uint32_t value_bytes; /* of a write or a hit; at most UINT32_MAX */
+        uint32_t database;    /* of a flush */
+    };
+    int32_t ttl_code;      /* of a write or EXPIRE: see access_ttl_ms */
+    uint32_t latency_code; /* see access_reply_ns */
+    uint32_t key;
+    uint32_t connection; /* index */
+    uint32_t thread, site;
+    uint32_t partner;  /* a miss: the write it led to; a write: its (latest) miss; CACHE_NONE */
+    uint32_t sequence; /* on the connection; its lower half */
+    uint16_t flags;    /* enum access_flag */
+    uint8_t cause;     /* enum cache_cause */
+    uint8_t asker;     /* enum cache_asker */
+};
+static_assert(sizeof(struct cache_access) == 56, "what a command takes");
+
+/* The accesses of a model: room for as many as there can be is set aside at once, and taken as they
+ * come. */
+struct cache_accesses {
+    struct cache_access *at;
+    guint len, room;
+};
+
+struct cache_accesses *accesses_new(guint most);
+/* False when there is no room left. */
+bool accesses_add(struct cache_accesses *accesses, const struct cache_access *access);
+void accesses_free(struct cache_accesses *accesses);
+
+/* The TTL that a write or EXPIRE gives: LK_TTL_*, or milliseconds; from 2^30 ms (12 days) on to a
+ * second, at most 34 years. */
+int64_t access_ttl_ms(const struct cache_access *access);
+void access_set_ttl(struct cache_access *access, int64_t ttl_ms);
+/* When the answer came; INT64_MAX when none was seen. Exact within 2.1 s, then to 2 us; at most 73
+ * minutes after the command. */
+int64_t access_reply_ns(const struct cache_access *access);
+void access_set_reply(struct cache_access *access, int64_t reply_ns);
 
 struct cache_template {
     struct template_report *report;
@@ -131,20 +170,25 @@ struct cache_template {
 };
 
 struct cache_model {
+    struct cache_limits limits;
     struct report *report;
     struct symbols *symbols; /* NULL: no call sites */
     GPtrArray *captures;
-    GArray *accesses;   /* struct cache_access, by time of issue; order on a connection kept */
-    GArray *keys;       /* struct cache_key */
-    GArray *inputs;     /* struct cache_input */
-    GArray *others;     /* struct cache_other, in the order of first use */
+    struct cache_accesses *accesses; /* by time of issue; order on a connection kept */
+    GArray *keys;                    /* struct cache_key */
+    GArray *inputs;                  /* struct cache_input */
+    GArray *connections;             /* struct cache_connection */
+    struct arena texts;              /* of keys and inputs */
+    GArray *others;                  /* struct cache_other, in the order of first use */
     GArray *templates;  /* struct cache_template; [0] is what the shim had no room to tell apart */
     GPtrArray *servers; /* of char *: peers. A server beyond them is one of which the peer is not
                            known */
     GArray *template_maps; /* of uint32_t *: for each capture, its template id -> index in
                               `templates` */
-    int64_t end_ns;        /* when the last capture ended */
-    bool complete; /* the rings hold every command: nothing overwritten, dropped or damaged */
+    int64_t start_ns; /* what is earlier was left out, as if the rings had lost it, because there
+                         was too much; INT64_MIN: nothing */
+    int64_t end_ns;   /* when the last capture ended */
+    bool complete;    /* the rings hold every command: nothing overwritten, dropped or damaged */
 };
 
 /* The life of keys, replayed. Call replay_step for every access in order; state says how things
@@ -195,7 +239,7 @@ GPtrArray *cache_model_call_sites(struct cache_model *model, const uint32_t *acc
 
 static inline struct cache_access *model_access(const struct cache_model *model, uint32_t index)
 {
-    return &g_array_index(model->accesses, struct cache_access, index);
+    return &model->accesses->at[index];
 }
 
 static inline struct cache_key *model_key(const struct cache_model *model, uint32_t index)
@@ -219,10 +263,17 @@ static inline uint64_t key_place(const struct cache_key *key)
     return hash_mix(hash_mix(key->template_index + 1, key->server), hash_mix(key->database, 3));
 }
 
-/* Whether a flush takes the key along. */
-static inline bool access_flushes(const struct cache_access *access, const struct cache_key *key)
+static inline const struct cache_connection *access_connection(const struct cache_model *model,
+                                                               const struct cache_access *access)
 {
-    return key->server == access->server &&
+    return &g_array_index(model->connections, struct cache_connection, access->connection);
+}
+
+/* Whether a flush takes the key along. */
+static inline bool access_flushes(const struct cache_model *model,
+                                  const struct cache_access *access, const struct cache_key *key)
+{
+    return key->server == access_connection(model, access)->server &&
            (access->flags & ACCESS_ALL_DATABASES || key->database == access->database);
 }
 

@@ -2,22 +2,13 @@
  * with misses. */
 #include "model/gather.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct gathering {
-    struct cache_model *model;
-    struct map keys; /* server, database, key -> index */
-    struct map
-        pending; /* capture, connection, sequence, key_index -> access without an answer yet */
-    struct map others;      /* key, fingerprint -> asker; key -> how many; see cache.h */
-    struct map inputs;      /* thread, key -> input + 1, waiting for its command */
-    struct map connections; /* capture, connection -> server */
-    struct map last;        /* capture, connection -> access with the highest sequence */
-    const struct capture *capture;
-    uint32_t index;    /* of the capture */
-    int64_t offset_ns; /* of the capture's start from the first capture's */
-};
+#include "model/gathering.h"
+#include "model/units.h"
+
+#define MOVES_MOST 64 /* of an access, on average, while they are sorted in place */
 
 /* ---- Times ---- */
 
@@ -52,337 +43,19 @@ static int64_t *start_offsets(GPtrArray *captures)
     return starts;
 }
 
-/* ---- Servers, keys, inputs ---- */
-
-static uint32_t server_named(struct cache_model *model, const char *name, size_t bytes)
-{
-    for (guint i = 0; i < model->servers->len; i++) {
-        const char *known = g_ptr_array_index(model->servers, i);
-
-        if (strlen(known) == bytes && memcmp(known, name, bytes) == 0)
-            return i;
-    }
-    g_ptr_array_add(model->servers, g_strndup(name, bytes));
-    return model->servers->len - 1;
-}
-
-static void add_connection(struct gathering *gathering, const struct event *event)
-{
-    const struct lk_record_connect *record = (const struct lk_record_connect *)event->record;
-    uint64_t key = hash_mix(gathering->index + 1, record->connection);
-    size_t bytes;
-    const char *peer = event_text(event->record, &bytes);
-
-    if (peer && bytes)
-        *map_put(&gathering->connections, key, NULL) = server_named(gathering->model, peer, bytes);
-}
-
-/* The captures' connections, before anything is asked of them. */
-static void gather_connections(struct gathering *gathering)
-{
-    GPtrArray *captures = gathering->model->captures;
-
-    for (gathering->index = 0; gathering->index < captures->len; gathering->index++) {
-        const GArray *events =
-            ((const struct capture *)g_ptr_array_index(captures, gathering->index))->events;
-
-        for (guint i = 0; i < events->len; i++) {
-            const struct event *event = &g_array_index(events, struct event, i);
-
-            if (event->record->type == LK_RECORD_CONNECT)
-                add_connection(gathering, event);
-        }
-    }
-}
-
-/* A connection whose beginning was overwritten leads to the one server that there is, as far as is
- * known; where there are several, to one that is none of them. */
-static uint32_t server_of(const struct gathering *gathering, uint32_t connection)
-{
-    const uint32_t *server =
-        map_find(&gathering->connections, hash_mix(gathering->index + 1, connection));
-    guint known = gathering->model->servers->len;
-
-    return server ? *server : known <= 1 ? 0 : known + gathering->index;
-}
-
-static uint32_t template_of(const struct gathering *gathering, uint32_t id)
-{
-    const uint32_t *map =
-        g_array_index(gathering->model->template_maps, uint32_t *, gathering->index);
-
-    return id < gathering->capture->templates->len ? map[id] : 0;
-}
-
-static uint32_t key_of(struct gathering *gathering, const struct lk_record_command *record,
-                       uint32_t server)
-{
-    struct cache_model *model = gathering->model;
-    uint64_t place = hash_mix(server + 1, record->database);
-    bool added;
-    uint32_t *index = map_put(&gathering->keys, hash_mix(place, record->key_hash), &added);
-    struct cache_key key = {.input = CACHE_NONE,
-                            .server = server,
-                            .database = record->database,
-                            .hash = record->key_hash};
-    size_t bytes;
-
-    if (!added)
-        return *index;
-    key.text = event_text(&record->head, &bytes);
-    key.text_bytes = (uint32_t)bytes;
-    key.key_bytes = record->key_bytes;
-    key.template_index = template_of(gathering, record->template_id);
-    key.hashed = gathering->capture->header.flags & LK_FLAG_KEYS_HASHED;
-    key.binary = record->flags & LK_COMMAND_BINARY;
-    *index = model->keys->len;
-    g_array_append_val(model->keys, key);
-    return *index;
-}
-
-static void gather_input(struct gathering *gathering, const struct event *event)
-{
-    const struct lk_record_input *record = (const struct lk_record_input *)event->record;
-    struct cache_input input = {.fingerprint = record->fingerprint,
-                                .input_bytes = record->input_bytes,
-                                .digest_offset = record->digest_offset,
-                                .digest_bytes = record->digest_bytes,
-                                .algorithm = record->algorithm};
-    uint64_t place = hash_mix(hash_mix(gathering->index + 1, event->thread), record->key_hash);
-    size_t bytes;
-
-    input.text = event_text(event->record, &bytes);
-    input.text_bytes = (uint32_t)bytes;
-    g_array_append_val(gathering->model->inputs, input);
-    *map_put(&gathering->inputs, place, NULL) = gathering->model->inputs->len;
-}
-
-/* The same part of the key may stand for several inputs: a digest that was cut short, a weak one.
- * One that was found elsewhere in the key, or by another algorithm, says nothing about them. */
-static bool stands_for(const struct cache_input *known, const struct cache_input *input)
-{
-    return known->digest_offset == input->digest_offset &&
-           known->digest_bytes == input->digest_bytes && known->algorithm == input->algorithm;
-}
-
-/* An input that is not the key's first: which one it is. */
-static uint8_t other_asker(struct gathering *gathering, uint32_t key, uint32_t input)
-{
-    struct cache_model *model = gathering->model;
-    uint64_t fingerprint = model_input(model, input)->fingerprint;
-    bool added;
-    uint32_t *count = map_put(&gathering->others, hash_mix(key + 1, 1), NULL), number = *count;
-    uint32_t *known;
-    struct cache_other other = {key, input, (uint8_t)(ASKER_OTHER + number)};
-
-    if (number == OTHER_INPUTS_MAX || model->others->len == OTHERS_KEPT_MAX) {
-        known = map_find(&gathering->others, hash_mix(hash_mix(key + 1, 2), fingerprint));
-        return known ? (uint8_t)*known : ASKER_MANY;
-    }
-    known = map_put(&gathering->others, hash_mix(hash_mix(key + 1, 2), fingerprint), &added);
-    if (!added)
-        return (uint8_t)*known;
-    *known = other.asker;
-    ++*map_put(&gathering->others, hash_mix(key + 1, 1), NULL);
-    g_array_append_val(model->others, other);
-    return other.asker;
-}
-
-static uint8_t asker_of(struct gathering *gathering, uint32_t key_index, uint32_t input)
-{
-    const struct cache_input *first =
-        model_input(gathering->model, model_key(gathering->model, key_index)->input);
-    const struct cache_input *asked = model_input(gathering->model, input);
-
-    if (asked->fingerprint == first->fingerprint)
-        return ASKER_FIRST;
-    return stands_for(first, asked) ? other_asker(gathering, key_index, input) : ASKER_UNKNOWN;
-}
-
-/* The first input stays with its key; a later one that says the same, or one too many, is dropped
- * again. Returns which of the key's inputs it is. */
-static uint8_t attach_input(struct gathering *gathering, const struct event *event,
-                            uint32_t key_index)
-{
-    const struct lk_record_command *record = (const struct lk_record_command *)event->record;
-    uint64_t place = hash_mix(hash_mix(gathering->index + 1, event->thread), record->key_hash);
-    struct cache_key *key = model_key(gathering->model, key_index);
-    const uint32_t *waiting = map_find(&gathering->inputs, place);
-    guint others = gathering->model->others->len;
-    uint32_t input;
-    uint8_t asker = ASKER_FIRST;
-
-    if (!waiting)
-        return ASKER_UNKNOWN;
-    input = *waiting - 1;
-    map_remove(&gathering->inputs, place);
-    if (key->input == CACHE_NONE) {
-        key->input = input;
-        return asker;
-    }
-    asker = asker_of(gathering, key_index, input);
-    if (gathering->model->others->len == others && input + 1 == gathering->model->inputs->len)
-        g_array_set_size(gathering->model->inputs, input);
-    return asker;
-}
-
-/* ---- Accesses ---- */
-
-static uint64_t answer_place(const struct gathering *gathering, uint32_t connection,
-                             uint64_t sequence, uint16_t key_index)
-{
-    return hash_mix(hash_mix(gathering->index + 1, connection), hash_mix(sequence, key_index));
-}
-
-/* What the records' times have out of order on one connection is put right: sequence decides. */
-static void keep_order(struct gathering *gathering, struct cache_access *access)
-{
-    GArray *accesses = gathering->model->accesses;
-    bool added;
-    uint32_t *last =
-        map_put(&gathering->last, hash_mix(gathering->index + 1, access->connection), &added);
-
-    if (!added) {
-        const struct cache_access *before = model_access(gathering->model, *last);
-
-        if (access->sequence < before->sequence) {
-            access->time_ns = MIN(access->time_ns, before->time_ns);
-            return;
-        }
-    }
-    *last = accesses->len;
-}
-
-static uint16_t access_flags(uint16_t flags)
-{
-    return (uint16_t)((flags & LK_COMMAND_WRITE ? ACCESS_WRITE : 0) |
-                      (flags & LK_COMMAND_DELETE ? ACCESS_DELETE : 0) |
-                      (flags & LK_COMMAND_EXPIRE ? ACCESS_EXPIRE : 0) |
-                      (flags & LK_COMMAND_SHRINK ? ACCESS_SHRINK : 0) |
-                      (flags & LK_COMMAND_FLUSH ? ACCESS_FLUSH : 0));
-}
-
-static void gather_command(struct gathering *gathering, const struct event *event)
-{
-    const struct lk_record_command *record = (const struct lk_record_command *)event->record;
-    const GArray *verbs = gathering->capture->verbs;
-    struct cache_access access = {
-        .time_ns = gathering->offset_ns + (int64_t)event->time_ns,
-        .reply_ns = INT64_MAX,
-        .value_hash = record->value_hash,
-        .value_bytes = record->value_bytes,
-        .ttl_ms = record->ttl_ms,
-        .sequence = record->sequence,
-        .key = CACHE_NONE,
-        .capture = gathering->index,
-        .connection = record->connection,
-        .thread = event->thread,
-        .site = record->site,
-        .partner = CACHE_NONE,
-        .server = server_of(gathering, record->connection),
-        .database = record->database,
-        .key_index = record->key_index,
-        .flags = access_flags(record->flags),
-        .cause = CAUSE_NONE,
-    };
-    uint32_t index = gathering->model->accesses->len;
-
-    if (record->key_index == LK_NO_KEY && !(access.flags & ACCESS_FLUSH))
-        return;
-    if (access.flags & ACCESS_FLUSH) {
-        const char *verb = record->verb < verbs->len
-                               ? g_array_index(verbs, struct lk_verb, record->verb).name
-                               : "";
-
-        access.flags |=
-            strncmp(verb, "FLUSHALL", sizeof("FLUSHALL")) == 0 ? ACCESS_ALL_DATABASES : 0;
-    } else {
-        access.key = key_of(gathering, record, access.server);
-        access.asker = attach_input(gathering, event, access.key);
-    }
-    keep_order(gathering, &access);
-    *map_put(&gathering->pending,
-             answer_place(gathering, record->connection, record->sequence, record->key_index),
-             NULL) = index;
-    g_array_append_val(gathering->model->accesses, access);
-}
-
-#define EITHER (ACCESS_WRITE | ACCESS_DELETE) /* of what stores a result */
-
-/* What the command was to do to the key and the answer says it did not. */
-static void drop_undone(struct cache_access *access, const struct lk_record_reply *record)
-{
-    uint16_t undone = 0;
-
-    if ((access->flags & EITHER) == EITHER)
-        undone = record->flags & LK_REPLIED_EMPTY ? ACCESS_WRITE : ACCESS_DELETE;
-    if (record->flags & LK_REPLIED_REFUSED)
-        undone = EITHER | ACCESS_EXPIRE | ACCESS_SHRINK;
-    if (record->outcome == LK_OUTCOME_OTHER)
-        undone |= ACCESS_WRITE;
-    access->flags &= (uint16_t)~undone;
-}
-
-static void gather_reply(struct gathering *gathering, const struct event *event)
-{
-    const struct lk_record_reply *record = (const struct lk_record_reply *)event->record;
-    uint64_t place =
-        answer_place(gathering, record->connection, record->sequence, record->key_index);
-    const uint32_t *index = map_find(&gathering->pending, place);
-    struct cache_access *access;
-
-    if (!index)
-        return;
-    access = model_access(gathering->model, *index);
-    map_remove(&gathering->pending, place);
-    access->reply_ns = gathering->offset_ns + (int64_t)event->time_ns;
-    drop_undone(access, record);
-    if (record->outcome == LK_OUTCOME_ERROR)
-        access->flags = 0;
-    else if (record->outcome == LK_OUTCOME_HIT)
-        access->flags |= ACCESS_READ | ACCESS_HIT;
-    else if (record->outcome == LK_OUTCOME_MISS)
-        access->flags |= ACCESS_READ;
-    if (access->flags & ACCESS_HIT && !(access->flags & ACCESS_WRITE)) {
-        access->value_hash = record->value_hash;
-        access->value_bytes = record->value_bytes;
-    }
-}
-
 /* What the shim has added up, whatever the ring has lost. */
-static void gather_allocated(struct gathering *gathering)
+static void add_allocated(struct cache_model *model, guint index)
 {
-    const GArray *templates = gathering->capture->templates;
+    const struct capture *capture = g_ptr_array_index(model->captures, index);
+    const uint32_t *map = g_array_index(model->template_maps, uint32_t *, index);
 
-    for (guint id = 1; id < templates->len; id++)
-        model_template(gathering->model, template_of(gathering, id))->miss_allocated_bytes +=
-            (double)g_array_index(templates, struct lk_template, id)
+    for (guint id = 1; id < capture->templates->len; id++)
+        model_template(model, map[id])->miss_allocated_bytes +=
+            (double)g_array_index(capture->templates, struct lk_template, id)
                 .allocated_bytes[LK_OUTCOME_MISS - LK_OUTCOME_HIT];
 }
 
-static void gather_capture(struct gathering *gathering)
-{
-    const GArray *events = gathering->capture->events;
-
-    gather_allocated(gathering);
-    for (guint i = 0; i < events->len; i++) {
-        const struct event *event = &g_array_index(events, struct event, i);
-
-        switch (event->record->type) {
-        case LK_RECORD_COMMAND:
-            gather_command(gathering, event);
-            break;
-        case LK_RECORD_REPLY:
-            gather_reply(gathering, event);
-            break;
-        case LK_RECORD_INPUT:
-            gather_input(gathering, event);
-            break;
-        default:
-            break;
-        }
-    }
-}
+/* ---- Order ---- */
 
 static gint by_issue(gconstpointer a, gconstpointer b)
 {
@@ -390,24 +63,37 @@ static gint by_issue(gconstpointer a, gconstpointer b)
 
     if (x->time_ns != y->time_ns)
         return x->time_ns < y->time_ns ? -1 : 1;
-    if (x->capture != y->capture)
-        return x->capture < y->capture ? -1 : 1;
     if (x->connection != y->connection)
         return x->connection < y->connection ? -1 : 1;
-    if (x->sequence != y->sequence)
-        return x->sequence < y->sequence ? -1 : 1;
-    return (int)x->key_index - (int)y->key_index;
+    return x->sequence == y->sequence ? 0 : comes_before(x->sequence, y->sequence) ? -1 : 1;
 }
 
-static void sort_accesses(GArray *accesses)
+/* Records come in order of time: little is left to do, in place. Stable. False when it is much. */
+static bool sort_nearly_sorted(struct cache_access *accesses, guint count)
 {
-    for (guint i = 1; i < accesses->len; i++) {
-        if (by_issue(&g_array_index(accesses, struct cache_access, i - 1),
-                     &g_array_index(accesses, struct cache_access, i)) > 0) {
-            g_array_sort(accesses, by_issue);
-            return;
-        }
+    guint64 moves = 0;
+
+    for (guint i = 1; i < count && moves < MOVES_MOST * (guint64)count; i++) {
+        const struct cache_access moved = accesses[i];
+        guint at = i;
+
+        for (; at > 0 && by_issue(&accesses[at - 1], &moved) > 0; at--)
+            accesses[at] = accesses[at - 1];
+        accesses[at] = moved;
+        moves += i - at;
     }
+    return moves < MOVES_MOST * (guint64)count;
+}
+
+static int compare_issues(const void *a, const void *b)
+{
+    return by_issue(a, b);
+}
+
+static void sort_accesses(struct cache_accesses *accesses)
+{
+    if (!sort_nearly_sorted(accesses->at, accesses->len))
+        qsort(accesses->at, accesses->len, sizeof(*accesses->at), compare_issues);
 }
 
 static void count_key_use(struct cache_model *model)
@@ -432,35 +118,154 @@ static void count_key_use(struct cache_model *model)
         template->ring_reads += (access->flags & ACCESS_READ) != 0;
         template->ring_misses += access_is_miss(access);
         if (access->flags & ACCESS_WRITE)
-            *(access->ttl_ms == LK_TTL_NONE ? &template->lasting_writes : &template->ttl_writes) +=
-                1;
+            *(access_ttl_ms(access) == LK_TTL_NONE ? &template->lasting_writes
+                                                   : &template->ttl_writes) += 1;
     }
+}
+
+/* ---- All captures, or the latest part of them ---- */
+
+/* Of all captures, from `start_ns` on. */
+static struct record_source *sources_of(const struct cache_model *model, const int64_t *starts,
+                                        int64_t start_ns)
+{
+    struct record_source *sources = g_new0(struct record_source, model->captures->len + 1);
+
+    for (guint i = 0; i < model->captures->len; i++)
+        sources[i] = (struct record_source){
+            .capture = g_ptr_array_index(model->captures, i),
+            .offset_ns = starts[i],
+            .from_ns = start_ns > starts[i] ? (uint64_t)(start_ns - starts[i]) : 0};
+    return sources;
+}
+
+static int64_t latest_start(const struct cache_model *model, const int64_t *starts, uint64_t most)
+{
+    struct record_source *sources = sources_of(model, starts, INT64_MIN);
+    int64_t start_ns = captures_latest(sources, model->captures->len, most);
+
+    g_free(sources);
+    return start_ns;
+}
+
+static uint64_t commands_of(const struct cache_model *model)
+{
+    uint64_t commands = 0;
+
+    for (guint i = 0; i < model->captures->len; i++)
+        commands += ((const struct capture *)g_ptr_array_index(model->captures, i))->commands_count;
+    return commands;
+}
+
+static struct gathering gathering_new(struct cache_model *model, int64_t *starts, guint most)
+{
+    model->accesses = accesses_new(most);
+    model->keys = g_array_new(FALSE, FALSE, sizeof(struct cache_key));
+    model->inputs = g_array_new(FALSE, FALSE, sizeof(struct cache_input));
+    model->connections = g_array_new(FALSE, FALSE, sizeof(struct cache_connection));
+    model->others = g_array_new(FALSE, FALSE, sizeof(struct cache_other));
+    model->servers = g_ptr_array_new_with_free_func(g_free);
+    return (struct gathering){
+        .model = model,
+        .starts = starts,
+        .waiting = g_array_new(FALSE, FALSE, sizeof(struct waiting_input)),
+        .free_places = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+        .last = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+    };
+}
+
+/* Its memory, but for what is the model's. */
+static void gathering_clear(struct gathering *gathering)
+{
+    map_clear(&gathering->keys);
+    map_clear(&gathering->pending);
+    map_clear(&gathering->others);
+    map_clear(&gathering->inputs);
+    map_clear(&gathering->servers);
+    map_clear(&gathering->connections);
+    for (guint i = 0; i < gathering->waiting->len; i++)
+        g_byte_array_free(g_array_index(gathering->waiting, struct waiting_input, i).text, TRUE);
+    g_array_free(gathering->waiting, TRUE);
+    g_array_free(gathering->free_places, TRUE);
+    g_array_free(gathering->last, TRUE);
+}
+
+/* From model->start_ns on. False when there are too many keys: then nothing has been gathered. */
+static bool gather_from(struct cache_model *model, int64_t *starts, guint most)
+{
+    struct gathering gathering = gathering_new(model, starts, most);
+    struct record_source *sources = sources_of(model, starts, model->start_ns);
+    struct record_reader *records = record_reader_new(sources, model->captures->len);
+    struct event event;
+    uint32_t source;
+    bool few;
+
+    gather_connects(&gathering);
+    while (model->keys->len <= model->limits.keys && record_reader_next(records, &event, &source))
+        gather_event(&gathering, &event, source);
+    few = model->keys->len <= model->limits.keys;
+    if (record_reader_damaged(records))
+        model->complete = false;
+    record_reader_free(records);
+    g_free(sources);
+    gathering_clear(&gathering);
+    if (!few)
+        gather_release(model);
+    return few;
+}
+
+void gather_release(struct cache_model *model)
+{
+    accesses_free(model->accesses);
+    g_array_free(model->keys, TRUE);
+    g_array_free(model->inputs, TRUE);
+    g_array_free(model->connections, TRUE);
+    g_array_free(model->others, TRUE);
+    g_ptr_array_free(model->servers, TRUE);
+    arena_clear(&model->texts);
+}
+
+static void look_at_captures(struct cache_model *model, const int64_t *starts)
+{
+    model->complete = true;
+    for (guint i = 0; i < model->captures->len; i++) {
+        const struct capture *capture = g_ptr_array_index(model->captures, i);
+
+        add_allocated(model, i);
+        model->end_ns = MAX(model->end_ns, starts[i] + (int64_t)capture->duration_ns);
+        if (capture->overwritten_count || capture->dropped_count || capture->damage)
+            model->complete = false;
+    }
+}
+
+static void note_left_out(const struct cache_model *model)
+{
+    char looked[UNITS_ROOM], all[UNITS_ROOM], seconds[UNITS_ROOM];
+
+    report_note(model->report,
+                report_printf(model->report,
+                              "causes, evidence and times of the cache side come from the latest "
+                              "%s of %s commands on keys, from %s on; totals are of all",
+                              units_count(looked, UNITS_ROOM, model->accesses->len),
+                              units_count(all, UNITS_ROOM, (double)commands_of(model)),
+                              units_seconds(seconds, UNITS_ROOM, (double)model->start_ns / 1e9)));
 }
 
 void gather_accesses(struct cache_model *model)
 {
-    struct gathering gathering = {.model = model};
     int64_t *starts = start_offsets(model->captures);
+    uint64_t most = MIN(commands_of(model), model->limits.accesses);
 
-    model->complete = true;
-    gather_connections(&gathering);
-    for (guint i = 0; i < model->captures->len; i++) {
-        const struct capture *capture = g_ptr_array_index(model->captures, i);
-
-        gathering.capture = capture;
-        gathering.index = i;
-        gathering.offset_ns = starts[i];
-        gather_capture(&gathering);
-        model->end_ns = MAX(model->end_ns, starts[i] + (int64_t)capture->duration_ns);
-        if (capture->overwritten_count || capture->dropped_count || capture->damage)
-            model->complete = false;
-        map_clear(&gathering.pending);
-        map_clear(&gathering.inputs);
+    look_at_captures(model, starts);
+    model->start_ns = latest_start(model, starts, most);
+    while (!gather_from(model, starts, (guint)most)) {
+        most /= 2;
+        model->start_ns = latest_start(model, starts, most);
     }
-    map_clear(&gathering.keys);
-    map_clear(&gathering.others);
-    map_clear(&gathering.connections);
-    map_clear(&gathering.last);
+    if (model->start_ns != INT64_MIN) {
+        model->complete = false;
+        note_left_out(model);
+    }
     g_free(starts);
     sort_accesses(model->accesses);
     count_key_use(model);

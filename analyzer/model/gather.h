@@ -7,8 +7,11 @@
 
 #include "model/cache.h"
 
-/* Fills accesses, keys, inputs, servers, end_ns, complete; needs template_maps. */
+/* Makes accesses, keys, inputs, others, connections, servers and texts, start_ns, end_ns and
+ * complete; needs template_maps. */
 void gather_accesses(struct cache_model *model);
+/* Frees what it made. */
+void gather_release(struct cache_model *model);
 /* Ties each write to the miss that led to it (cache_access.partner). */
 void gather_pair_writes(struct cache_model *model);
 

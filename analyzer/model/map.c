@@ -1,5 +1,8 @@
-/* A map from 64-bit hashes to 32-bit numbers: linear probing, deletion by shifting back. */
+/* A map from 64-bit hashes to 32-bit numbers: linear probing, deletion by shifting back. A slot's
+ * place is given by the upper bits, so that growing walks through old and new slots in one order. */
 #include "model/map.h"
+
+#include "model/big.h"
 
 static uint64_t usable_key(uint64_t key)
 {
@@ -8,7 +11,7 @@ static uint64_t usable_key(uint64_t key)
 
 static size_t home_of(const struct map *map, uint64_t key)
 {
-    return (size_t)((key * 0x9e3779b97f4a7c15ull) >> 20) & (map->capacity - 1);
+    return (size_t)((key * 0x9e3779b97f4a7c15ull) >> map->shift);
 }
 
 static size_t probe(const struct map *map, uint64_t key)
@@ -25,16 +28,17 @@ static void grow(struct map *map)
     struct map old = *map;
 
     map->capacity = old.capacity ? old.capacity * 2 : 64;
-    map->slots = g_new0(struct map_slot, map->capacity);
+    map->shift = old.capacity ? old.shift - 1 : 64 - 6;
+    map->slots = big_new0(map->capacity * sizeof(*map->slots));
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].key)
             map->slots[probe(map, old.slots[i].key)] = old.slots[i];
-    g_free(old.slots);
+    big_free(old.slots, old.capacity * sizeof(*old.slots));
 }
 
 void map_clear(struct map *map)
 {
-    g_free(map->slots);
+    big_free(map->slots, map->capacity * sizeof(*map->slots));
     *map = (struct map){0};
 }
 
@@ -52,7 +56,7 @@ uint32_t *map_put(struct map *map, uint64_t key, bool *added)
 {
     size_t i;
 
-    if (map->used * 2 >= map->capacity)
+    if (map->used * 4 >= map->capacity * 3)
         grow(map);
     key = usable_key(key);
     i = probe(map, key);

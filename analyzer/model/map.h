@@ -18,6 +18,7 @@ struct map_slot {
 struct map { /* all zero: empty */
     struct map_slot *slots;
     size_t used, capacity; /* capacity is a power of two, or 0 */
+    unsigned shift;        /* of a 64-bit number to a place in `slots` */
 };
 
 void map_clear(struct map *map);

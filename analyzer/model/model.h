@@ -102,6 +102,10 @@ void find_spikes(struct report *report, struct symbols *symbols, GPtrArray *capt
  * cache_model_free. */
 struct cache_model *cache_model_new(struct report *report, struct symbols *symbols,
                                     GPtrArray *captures);
+/* The same, looking at no more than that. */
+struct cache_limits; /* model/cache.h */
+struct cache_model *cache_model_new_within(struct report *report, struct symbols *symbols,
+                                           GPtrArray *captures, const struct cache_limits *limits);
 void cache_model_free(struct cache_model *model);
 /* find/cache_faults.c: every rule about the cache; fills causes.duplicate_input, distinct_inputs
  * and findings of the model's report. */

@@ -1,13 +1,19 @@
 /* The life of every key, access by access, and with it the cause of every miss. */
+#include "model/big.h"
 #include "model/cache.h"
 
 /* An entry whose time runs out while a read is under way may be gone although the read was issued
  * before. */
 #define EXPIRY_SLACK_NS 5000000
 
+static size_t states_bytes(const struct cache_model *model)
+{
+    return ((size_t)model->keys->len + 1) * sizeof(struct key_state);
+}
+
 struct replay replay_new(const struct cache_model *model)
 {
-    struct replay replay = {model, g_new0(struct key_state, model->keys->len + 1)};
+    struct replay replay = {model, big_new0(states_bytes(model))};
 
     for (guint i = 0; i < model->keys->len; i++)
         replay.states[i].life.expires_ns = INT64_MAX;
@@ -16,7 +22,7 @@ struct replay replay_new(const struct cache_model *model)
 
 void replay_clear(struct replay *replay)
 {
-    g_free(replay->states);
+    big_free(replay->states, states_bytes(replay->model));
     replay->states = NULL;
 }
 
@@ -29,9 +35,9 @@ bool key_alive(const struct key_state *state, int64_t time_ns)
 
 int64_t access_expiry_ns(const struct cache_access *access)
 {
-    return access->ttl_ms >= 0 &&
-                   access->ttl_ms < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
-               ? access->time_ns + access->ttl_ms * 1000000
+    return access_ttl_ms(access) >= 0 &&
+                   access_ttl_ms(access) < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
+               ? access->time_ns + access_ttl_ms(access) * 1000000
                : INT64_MAX;
 }
 
@@ -41,11 +47,11 @@ static const struct key_life *source_of(const struct replay *replay, uint32_t in
 {
     const struct cache_access *access = model_access(replay->model, index), *before;
 
-    if (!index || access->ttl_ms != LK_TTL_SOURCE)
+    if (!index || access_ttl_ms(access) != LK_TTL_SOURCE)
         return NULL;
     before = model_access(replay->model, index - 1);
-    return before->capture == access->capture && before->connection == access->connection &&
-                   before->sequence == access->sequence && before->key != CACHE_NONE
+    return before->connection == access->connection && before->sequence == access->sequence &&
+                   before->key != CACHE_NONE
                ? &replay->states[before->key].life
                : NULL;
 }
@@ -54,17 +60,18 @@ static void apply_write(struct replay *replay, struct key_state *state, uint32_t
 {
     const struct cache_access *access = model_access(replay->model, index);
     const struct key_life *source = source_of(replay, index);
-    bool keeps = access->ttl_ms == LK_TTL_UNKNOWN && state->life.written && !state->life.deleted;
+    bool keeps =
+        access_ttl_ms(access) == LK_TTL_UNKNOWN && state->life.written && !state->life.deleted;
 
     state->before = state->life;
-    state->settled_ns = access->reply_ns;
+    state->settled_ns = access_reply_ns(access);
     state->write_connection = access->connection;
     if (source && source->written) {
         state->life.expires_ns = source->expires_ns;
         state->life.ttl_known = source->ttl_known;
     } else if (!keeps) {
         state->life.expires_ns = access_expiry_ns(access);
-        state->life.ttl_known = access->ttl_ms >= LK_TTL_NONE;
+        state->life.ttl_known = access_ttl_ms(access) >= LK_TTL_NONE;
     }
     state->life.written = true;
     state->life.deleted = state->life.gone = state->life.shrunk = false;
@@ -72,7 +79,7 @@ static void apply_write(struct replay *replay, struct key_state *state, uint32_t
 
 static void apply_expire(struct key_state *state, const struct cache_access *access)
 {
-    if (access->ttl_ms == LK_TTL_UNKNOWN || !state->life.written)
+    if (access_ttl_ms(access) == LK_TTL_UNKNOWN || !state->life.written)
         return;
     state->life.expires_ns = access_expiry_ns(access);
     state->life.ttl_known = true;
@@ -97,7 +104,7 @@ static enum cache_cause end_of_life(const struct replay *replay, const struct ke
     if (life->deleted)
         return CAUSE_DELETED;
     if (life->expires_ns <= access->time_ns ||
-        life->expires_ns <= MIN(access->reply_ns, access->time_ns + EXPIRY_SLACK_NS))
+        life->expires_ns <= MIN(access_reply_ns(access), access->time_ns + EXPIRY_SLACK_NS))
         return CAUSE_EXPIRED;
     if (life->shrunk)
         return CAUSE_DELETED;
@@ -143,7 +150,7 @@ static enum cache_cause apply_miss(struct replay *replay, struct key_state *stat
 static void apply_flush(struct replay *replay, const struct cache_access *access)
 {
     for (guint i = 0; i < replay->model->keys->len; i++)
-        if (access_flushes(access, model_key(replay->model, i)))
+        if (access_flushes(replay->model, access, model_key(replay->model, i)))
             replay->states[i].life.deleted = replay->states[i].life.written;
 }
 

@@ -24,10 +24,12 @@ static struct window *window_at(const struct slicing *slicing, double seconds)
     return index >= 0 && index < WINDOWS ? &slicing->windows[(size_t)index] : NULL;
 }
 
-/* From when every ring is complete to the end of the last capture. */
-static void find_span(GPtrArray *captures, double *start, double *end)
+/* From when every ring is complete, and was looked at, to the end of the last capture. */
+static void find_span(const struct cache_model *model, GPtrArray *captures, double *start,
+                      double *end)
 {
-    *start = *end = 0;
+    *start = model->start_ns == INT64_MIN ? 0 : (double)model->start_ns / NS_PER_SECOND;
+    *end = 0;
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
         double began = capture_start_seconds(capture, captures);
@@ -200,7 +202,7 @@ void windows_model(struct report *report, struct cache_model *model, GPtrArray *
     struct slicing slicing;
     double start, end;
 
-    find_span(captures, &start, &end);
+    find_span(model, captures, &start, &end);
     if (end <= start)
         return;
     g_array_set_size(report->windows, WINDOWS);

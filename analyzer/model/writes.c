@@ -12,17 +12,22 @@ struct outstanding {
     uint32_t *older;  /* of each such miss: the one before */
 };
 
-static bool same_thread(const struct cache_access *a, const struct cache_access *b)
+static bool same_thread(const struct cache_model *model, const struct cache_access *a,
+                        const struct cache_access *b)
 {
-    return a->capture == b->capture && a->thread == b->thread;
+    return a->thread == b->thread &&
+           access_connection(model, a)->capture == access_connection(model, b)->capture;
 }
 
-static bool same_connection(const struct cache_access *a, const struct cache_access *b)
+static bool same_connection(const struct cache_model *model, const struct cache_access *a,
+                            const struct cache_access *b)
 {
-    return a->capture == b->capture && a->connection == b->connection;
+    (void)model;
+    return a->connection == b->connection;
 }
 
-typedef bool relation(const struct cache_access *a, const struct cache_access *b);
+typedef bool relation(const struct cache_model *model, const struct cache_access *a,
+                      const struct cache_access *b);
 
 static uint32_t find_akin(const struct outstanding *outstanding, const struct cache_access *write,
                           relation *akin)
@@ -30,7 +35,7 @@ static uint32_t find_akin(const struct outstanding *outstanding, const struct ca
     uint32_t miss = outstanding->latest[write->key];
 
     for (int i = 0; i < WALK_MAX && miss != CACHE_NONE; i++, miss = outstanding->older[miss])
-        if (akin(model_access(outstanding->model, miss), write))
+        if (akin(outstanding->model, model_access(outstanding->model, miss), write))
             return miss;
     return CACHE_NONE;
 }
@@ -59,8 +64,8 @@ static void settle(struct outstanding *outstanding, uint32_t found, uint32_t wri
     for (int i = 0; i < WALK_MAX && *link != CACHE_NONE; i++) {
         struct cache_access *miss = model_access(outstanding->model, *link);
 
-        if (*link == found || akin(miss, write)) {
-            if (miss->reply_ns > latest->time_ns)
+        if (*link == found || akin(outstanding->model, miss, write)) {
+            if (access_reply_ns(miss) > latest->time_ns)
                 miss->partner = write_index;
             *link = outstanding->older[*link];
         } else {

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "read/parts.h"
@@ -122,8 +121,13 @@ static struct capture *capture_allocate(const char *name)
 {
     struct capture *capture = g_new0(struct capture, 1);
     capture->path = g_strdup(name);
+    capture->fd = -1;
     capture->command = g_ptr_array_new_with_free_func(g_free);
-    capture->events = g_array_new(FALSE, FALSE, sizeof(struct event));
+    capture->segments = g_array_new(FALSE, FALSE, sizeof(struct ring_segment));
+    capture->command_times = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    capture->command_step = 1;
+    capture->connects = g_array_new(FALSE, FALSE, sizeof(struct capture_connect));
+    capture->text = g_string_chunk_new(1024);
     capture->sites = g_array_new(FALSE, TRUE, sizeof(struct capture_site));
     capture->live = g_array_new(FALSE, FALSE, sizeof(struct lk_live));
     capture->modules = g_array_new(FALSE, TRUE, sizeof(struct capture_module));
@@ -131,7 +135,7 @@ static struct capture *capture_allocate(const char *name)
     capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
     capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
     capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
-    capture->heap_segments = heap_segments_new();
+    capture->heap_segments = g_array_new(FALSE, FALSE, sizeof(struct ring_segment));
     return capture;
 }
 
@@ -141,9 +145,7 @@ static uint64_t find_duration(const struct capture *capture)
     uint64_t latest = capture->header.last_ns;
     if (capture->header.end != LK_END_RUNNING && capture->header.end_ns != 0)
         return capture->header.end_ns;
-    if (capture->events->len != 0)
-        latest = MAX(
-            latest, g_array_index(capture->events, struct event, capture->events->len - 1).time_ns);
+    latest = MAX(latest, capture->last_record_ns);
     for (guint i = 0; i < capture->live->len; i++)
         latest = MAX(latest, g_array_index(capture->live, struct lk_live, i).time_ns);
     if (capture->timeline->len != 0)
@@ -151,6 +153,16 @@ static uint64_t find_duration(const struct capture *capture)
                                            capture->timeline->len - 1)
                                  .time_ns);
     return latest;
+}
+
+/* One that was left in the file. */
+static void add_segment(struct capture *capture, const struct segment_head *found)
+{
+    struct ring_segment segment = {.offset = found->offset};
+    if (found->head.kind == LK_EXTENT_HEAP_SEGMENT)
+        capture_add_heap_segment(capture, found, false);
+    else
+        g_array_append_val(capture->segments, segment);
 }
 
 /* Takes `data` over. fd < 0: bytes of no file. */
@@ -164,17 +176,15 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
         return NULL;
     }
     struct capture *capture = capture_allocate(name);
-    GArray *segments = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     capture->data = data;
     capture->bytes = bytes;
     read_header(capture);
     for (guint i = 0; i < heads->len; i++)
-        capture_add_heap_segment(capture, &g_array_index(heads, struct heap_segment_head, i));
-    capture_read_tables(capture, segments);
-    capture_read_events(capture, segments);
-    g_array_free(segments, TRUE);
+        add_segment(capture, &g_array_index(heads, struct segment_head, i));
+    capture_read_tables(capture, capture->segments);
+    capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
-        capture->events->len + capture->overwritten_count + capture->overwritten_heap_count;
+        capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
     capture->duration_ns = find_duration(capture);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
@@ -189,7 +199,7 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
         capture->end = CAPTURE_END_SIGNAL;
         break;
     default:
-        capture->end = capture_find_end(capture, fd);
+        capture->end = capture_find_end(&capture->header, fd);
     }
     return capture;
 }
@@ -204,7 +214,7 @@ struct capture *capture_open(const char *path, GError **error)
     size_t bytes = 0;
     GError *cause = NULL;
     struct capture *capture = NULL;
-    GArray *heads = g_array_new(FALSE, FALSE, sizeof(struct heap_segment_head));
+    GArray *heads = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
     uint8_t *data = snapshot_file(fd, &bytes, heads, &cause);
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
@@ -212,12 +222,10 @@ struct capture *capture_open(const char *path, GError **error)
         capture = capture_parse(data, bytes, heads, path, fd, error);
     }
     g_array_free(heads, TRUE);
-    struct stat status;
-    if (capture != NULL && fstat(fd, &status) == 0) {
-        capture->device = status.st_dev;
-        capture->inode = status.st_ino;
-    }
-    close(fd);
+    if (capture == NULL)
+        close(fd);
+    else
+        capture->fd = fd;
     return capture;
 }
 
@@ -227,7 +235,7 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     uint8_t *data = snapshot_memory(bytes, size, error);
     if (data == NULL)
         return NULL;
-    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct heap_segment_head));
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
     struct capture *capture = capture_parse(data, size, none, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
@@ -245,10 +253,15 @@ void capture_free(struct capture *capture)
         g_free(g_array_index(capture->modules, struct capture_module, i).path);
         g_free(g_array_index(capture->modules, struct capture_module, i).build_id);
     }
+    if (capture->fd >= 0)
+        close(capture->fd);
     g_free(capture->path);
     g_free(capture->executable);
     g_ptr_array_free(capture->command, TRUE);
-    g_array_free(capture->events, TRUE);
+    g_array_free(capture->segments, TRUE);
+    g_array_free(capture->command_times, TRUE);
+    g_array_free(capture->connects, TRUE);
+    g_string_chunk_free(capture->text);
     g_array_free(capture->sites, TRUE);
     g_array_free(capture->live, TRUE);
     g_array_free(capture->modules, TRUE);

@@ -79,12 +79,18 @@ struct capture {
     char *path;
     struct lk_header header;   /* validated copy */
     struct heap_totals totals; /* of all sites */
-    enum capture_end end; /* for a mark that is missing: looks whether the process still lives */
-    char *executable;     /* NULL unknown */
-    GPtrArray *command;   /* of char * */
-    uint64_t duration_ns; /* to the end, or to the last event seen */
-    GArray *events;       /* struct event, sorted by time (stable within a thread); none of the
-                             heap */
+    enum capture_end end;    /* for a mark that is missing: looks whether the process still lives */
+    char *executable;        /* NULL unknown */
+    GPtrArray *command;      /* of char * */
+    uint64_t duration_ns;    /* to the end, or to the last event seen */
+    GArray *segments;        /* private to read/: of the ring's records */
+    uint64_t records_count;  /* that the ring still holds; none of the heap */
+    uint64_t commands_count; /* of these, of commands */
+    GArray *command_times;   /* of every command_step-th of them: uint64_t, sorted */
+    uint64_t command_step;
+    GArray *connects;        /* struct capture_connect: what the ring tells of connections */
+    uint64_t last_record_ns; /* 0 none */
+    GStringChunk *text;      /* private to read/ */
     uint64_t recorded_count, dropped_count;
     uint64_t overwritten_count, overwritten_heap_count; /* records; heap events */
     uint64_t complete_from_ns;      /* from then on the ring holds every record; 0 when none was
@@ -92,7 +98,7 @@ struct capture {
     uint64_t heap_complete_from_ns; /* the same of heap events */
     uint64_t heap_events_count;     /* that the ring still holds, or nearly */
     GArray *heap_segments;          /* private to read/ */
-    uint64_t device, inode;         /* private to read/: of the file; 0: all is in `data` */
+    int fd;                         /* private to read/: of the file; -1: all is in `data` */
     GArray *sites;                  /* struct capture_site, index = id; [0] is "unknown" */
     uint32_t history_windows;       /* of the sites' histories; each history_ns long, from 0 on */
     uint64_t history_ns;
@@ -105,6 +111,11 @@ struct capture {
     GPtrArray *damage_notes; /* of char *: the first few, for `check` */
     uint8_t *data;           /* the snapshot; private to read/ */
     size_t bytes;
+};
+
+struct capture_connect {
+    uint32_t connection;
+    const char *peer; /* "unix:PATH" or "HOST:PORT" */
 };
 
 struct timeline_point {
@@ -126,6 +137,30 @@ void capture_free(struct capture *capture);
 typedef void heap_event_function(const struct heap_event *event, void *context);
 size_t capture_each_heap_event(const struct capture *capture, uint64_t from_ns, uint64_t to_ns,
                                heap_event_function *each, void *context);
+
+/* Hands out the ring's records of several captures in order of time, by (time, thread), stable
+ * within a thread, without holding them in memory: an event is good until `each` returns. `source`
+ * is the capture's index. What is damaged ends its segment; returns how many segments that happened
+ * to. */
+struct record_source {
+    const struct capture *capture;
+    int64_t offset_ns; /* from its clock to the one by which they are put in order */
+    uint64_t from_ns;  /* on its own: what is earlier is left out */
+};
+typedef void record_function(const struct event *event, uint32_t source, void *context);
+size_t captures_each_record(const struct record_source *sources, size_t count,
+                            record_function *each, void *context);
+
+/* From when on, by the clock that puts them in order, the rings hold at most `most` commands, as
+ * nearly as whole segments allow; INT64_MIN: they hold no more in all. */
+int64_t captures_latest(const struct record_source *sources, size_t count, uint64_t most);
+
+/* The same, one at a time; false at the end. */
+struct record_reader;
+struct record_reader *record_reader_new(const struct record_source *sources, size_t count);
+bool record_reader_next(struct record_reader *reader, struct event *event, uint32_t *source);
+size_t record_reader_damaged(const struct record_reader *reader);
+void record_reader_free(struct record_reader *reader);
 
 /* The sketch of template `id`'s distinct keys, LK_SKETCH_BYTES registers; NULL when it has none. */
 const uint8_t *capture_sketch(const struct capture *capture, uint32_t template_id);

@@ -16,7 +16,7 @@
 
 #define STAT_START_FIELD 22 /* proc(5) */
 
-static bool boot_is_ours(const struct capture *capture)
+static bool boot_is_ours(const struct lk_header *header)
 {
     char *text = NULL, digits[33] = "", ours[33];
     if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
@@ -27,7 +27,7 @@ static bool boot_is_ours(const struct capture *capture)
             digits[n++] = *at;
     g_free(text);
     for (size_t i = 0; i < 16; i++)
-        snprintf(ours + 2 * i, 3, "%02x", capture->header.boot_id[i]);
+        snprintf(ours + 2 * i, 3, "%02x", header->boot_id[i]);
     return n == 32 && strncmp(digits, ours, 32) == 0;
 }
 
@@ -66,29 +66,28 @@ static enum mapped maps_file(const char *pid, const struct stat *file)
 }
 
 /* Another process here that began at that time and maps the file: the same one by another pid. */
-static bool runs_under_another_pid(const struct capture *capture, const struct stat *file)
+static bool runs_under_another_pid(const struct lk_header *header, const struct stat *file)
 {
     GDir *directory = g_dir_open("/proc", 0, NULL);
     const char *name;
     bool found = false;
     while (directory != NULL && !found && (name = g_dir_read_name(directory)) != NULL)
-        found = isdigit((unsigned char)*name) &&
-                start_ticks(name) == capture->header.process_start_ticks &&
+        found = isdigit((unsigned char)*name) && start_ticks(name) == header->process_start_ticks &&
                 maps_file(name, file) == MAPPED_YES;
     if (directory != NULL)
         g_dir_close(directory);
     return found;
 }
 
-enum capture_end capture_find_end(const struct capture *capture, int fd)
+enum capture_end capture_find_end(const struct lk_header *header, int fd)
 {
     struct stat file;
     char pid[16];
-    if (fd < 0 || fstat(fd, &file) != 0 || !boot_is_ours(capture))
+    if (fd < 0 || fstat(fd, &file) != 0 || !boot_is_ours(header))
         return CAPTURE_END_UNKNOWN;
-    snprintf(pid, sizeof(pid), "%u", capture->header.pid);
+    snprintf(pid, sizeof(pid), "%u", header->pid);
     uint64_t ticks = start_ticks(pid);
-    if (ticks != 0 && ticks == capture->header.process_start_ticks)
+    if (ticks != 0 && ticks == header->process_start_ticks)
         return maps_file(pid, &file) == MAPPED_NO ? CAPTURE_END_EXEC : CAPTURE_END_RUNNING;
-    return runs_under_another_pid(capture, &file) ? CAPTURE_END_RUNNING : CAPTURE_END_SIGNAL;
+    return runs_under_another_pid(header, &file) ? CAPTURE_END_RUNNING : CAPTURE_END_SIGNAL;
 }

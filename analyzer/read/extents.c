@@ -38,9 +38,15 @@ void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_
 /* Of a capture in memory; a file's were found by the snapshot. */
 static void add_heap_segment(const struct part *part)
 {
-    struct heap_segment_head found = {.offset = part->offset, .head = *part->head};
+    struct segment_head found = {.offset = part->offset, .head = *part->head};
     memcpy(&found.mark, part->data, MIN(sizeof(found.mark), part->room));
-    capture_add_heap_segment(part->capture, &found);
+    capture_add_heap_segment(part->capture, &found, true);
+}
+
+static void add_segment(const struct part *part)
+{
+    struct ring_segment segment = {.offset = part->offset, .held = true};
+    g_array_append_val(part->segments, segment);
 }
 
 static void read_segment(const struct part *part)
@@ -48,7 +54,7 @@ static void read_segment(const struct part *part)
     if (part->head->granules == 1 && part->head->kind == LK_EXTENT_HEAP_SEGMENT)
         add_heap_segment(part);
     else if (part->head->granules == 1)
-        g_array_append_val(part->segments, part->offset);
+        add_segment(part);
     else
         capture_damage(part->capture, "segment at %" G_GUINT64_FORMAT ": %u granules", part->offset,
                        part->head->granules);

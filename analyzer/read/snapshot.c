@@ -1,8 +1,9 @@
 /*
  * A capture file's bytes in private memory. The writer may be at work meanwhile: its tables only
  * grow and a segment's head is copied before its records, so all is consistent but for a segment
- * that was taken for reuse between the two. Those are read again. Segments of heap events may be
- * gigabytes: they stay where they are until they are asked for.
+ * that was taken for reuse between the two. Those are read again. Segments may be gigabytes: they
+ * stay where they are until they are asked for, but for records of a process that goes on
+ * overwriting them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,8 +62,10 @@ static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, boo
         return 1;
     size_t granules = head.granules != 0 && head.granules <= left / LK_GRANULE ? head.granules : 1;
     size_t bytes = MIN(granules * LK_GRANULE, left);
-    if (head.kind == LK_EXTENT_HEAP_SEGMENT && head.granules == 1 && left > sizeof(head)) {
-        struct heap_segment_head found = {.offset = offset, .head = head};
+    bool segment =
+        head.kind == LK_EXTENT_HEAP_SEGMENT || (head.kind == LK_EXTENT_SEGMENT && !running);
+    if (segment && head.granules == 1 && left > sizeof(head)) {
+        struct segment_head found = {.offset = offset, .head = head};
         snapshot_read(fd, &found.mark, MIN(sizeof(found.mark), left - sizeof(head)),
                       offset + sizeof(head));
         g_array_append_val(heads, found);
@@ -81,7 +84,8 @@ static void read_all(int fd, uint8_t *data, size_t size, GArray *heads)
     snapshot_read(fd, data, MIN(size, LK_GRANULE), 0);
     if (size < LK_GRANULE)
         return;
-    bool running = header->end == LK_END_RUNNING;
+    bool running =
+        header->end == LK_END_RUNNING && capture_find_end(header, fd) == CAPTURE_END_RUNNING;
     size_t used = (size_t)MIN((uint64_t)size, header->used_bytes);
     for (size_t offset = LK_GRANULE; offset < used;)
         offset += read_extent(fd, data, size, offset, running, heads) * LK_GRANULE;

@@ -1,7 +1,7 @@
 // A cache client: SET and GET of 64-byte values in turn through hiredis, 100 commands in a pipeline
 // or each waiting for its reply. An operation is a command. pipelined-cpu: the same pipeline with
 // keys of 64 bytes and values of 1 KiB, and what is told is CPU time.
-// Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS
+// Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS [KEYS]
 // libs: -lhiredis
 #include "common/bench.h"
 
@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIPELINED = 100, KEYS = 1000 };
+enum { PIPELINED = 100 };
+
+static unsigned long keys = 1000;
 
 static const char value[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -25,7 +27,7 @@ static void take(redisContext *redis, redisReply *reply)
 
 static void append(redisContext *redis, unsigned long turn)
 {
-    unsigned long key = turn / 2 % KEYS;
+    unsigned long key = turn / 2 % keys;
     int status = turn % 2 ? redisAppendCommand(redis, "GET bench:%lu", key)
                           : redisAppendCommand(redis, "SET bench:%lu %s", key, value);
 
@@ -53,7 +55,7 @@ static void append_long(redisContext *redis, unsigned long turn)
     const char *words[] = {turn % 2 ? "GET" : "SET", key, text};
     size_t lengths[] = {3, 64, sizeof text};
 
-    sprintf(key, "%064lu", turn / 2 % KEYS);
+    sprintf(key, "%064lu", turn / 2 % keys);
     memset(text, 'v', sizeof text);
     if (redisAppendCommandArgv(redis, turn % 2 ? 2 : 3, words, lengths) != REDIS_OK)
         take(redis, NULL);
@@ -75,7 +77,7 @@ static void pipeline_long(redisContext *redis, unsigned long commands)
 static void ask_and_wait(redisContext *redis, unsigned long commands)
 {
     for (unsigned long turn = 0; turn < commands; turn++) {
-        unsigned long key = turn / 2 % KEYS;
+        unsigned long key = turn / 2 % keys;
 
         take(redis, turn % 2 ? redisCommand(redis, "GET bench:%lu", key)
                              : redisCommand(redis, "SET bench:%lu %s", key, value));
@@ -90,6 +92,8 @@ int main(int argc, char **argv)
     redisContext *redis;
     double started;
 
+    keys = bench_number(argc, argv, 4, 1000);
+
     if (argc > 2 && !strcmp(argv[2], "pipelined"))
         run = pipeline;
     else if (argc > 2 && !strcmp(argv[2], "round-trip"))
@@ -97,7 +101,7 @@ int main(int argc, char **argv)
     else if (argc > 2 && !strcmp(argv[2], "pipelined-cpu"))
         run = pipeline_long, clock = bench_cpu_seconds;
     if (!run) {
-        fprintf(stderr, "Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS\n");
+        fprintf(stderr, "Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS [KEYS]\n");
         return 2;
     }
     commands = (commands + PIPELINED - 1) / PIPELINED * PIPELINED;
@@ -107,7 +111,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "redis_client: %s: %s\n", argv[1], redis ? redis->errstr : "no memory");
         return 1;
     }
-    run(redis, 2 * KEYS);
+    run(redis, 2 * (keys < 1000 ? keys : 1000));
     started = clock();
     run(redis, commands);
     bench_report(commands, clock() - started);

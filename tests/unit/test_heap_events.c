@@ -257,7 +257,7 @@ static void a_damaged_segment_is_counted_and_left_out(void **state)
     }
 }
 
-/* A file that shrinks, or is another one, after it was opened. */
+/* A file that shrinks after it was opened, and one that is replaced: that stays open. */
 static void a_file_that_changes_under_the_reader_gives_what_is_left(void **state)
 {
     (void)state;
@@ -266,12 +266,13 @@ static void a_file_that_changes_under_the_reader_gives_what_is_left(void **state
     assert_int_equal(truncate(c->path, (off_t)(c->bytes / 2)), 0);
     assert_true(capture_each_heap_event(c, 0, UINT64_MAX, keep_event, events) > 0);
     assert_true(events->len > 0 && events->len < THREADS * EACH);
+    guint left = events->len;
     char *other = g_strconcat(c->path, ".new", NULL);
     assert_true(g_file_set_contents(other, "other", 5, NULL));
     assert_int_equal(g_rename(other, c->path), 0);
     g_array_set_size(events, 0);
     assert_true(capture_each_heap_event(c, 0, UINT64_MAX, keep_event, events) > 0);
-    assert_int_equal(events->len, 0);
+    assert_int_equal(events->len, left);
     g_free(other);
     g_array_free(events, TRUE);
     close_saved(c);

@@ -30,25 +30,61 @@ static uint64_t use_heap(const struct capture *capture)
     return use.sum;
 }
 
+static void use_record(const struct event *event, uint32_t source, void *context)
+{
+    struct heap_use *use = context;
+    const struct capture *capture = use->capture;
+    size_t bytes;
+    const char *text = event_text(event->record, &bytes);
+    g_assert(source == 0);
+    for (size_t k = 0; k < bytes; k++)
+        use->sum += (unsigned char)text[k];
+    use->sum += event->time_ns + event->thread;
+    if (event->record->type == LK_RECORD_COMMAND) {
+        const struct lk_record_command *command = (const void *)event->record;
+        use->sum +=
+            (unsigned char)g_array_index(capture->verbs, struct lk_verb, command->verb).name[0];
+        use->sum +=
+            g_array_index(capture->templates, struct lk_template, command->template_id).reads;
+        use->sum += g_array_index(capture->sites, struct capture_site, command->site).depth;
+    }
+}
+
+static uint64_t use_records(const struct capture *capture)
+{
+    const struct record_source source = {.capture = capture};
+    struct heap_use use = {.capture = capture};
+    captures_each_record(&source, 1, use_record, &use);
+    for (guint i = 0; i < capture->connects->len; i++)
+        use.sum += strlen(g_array_index(capture->connects, struct capture_connect, i).peer);
+    return use.sum;
+}
+
+static void add_copy(const struct event *event, uint32_t source, void *context)
+{
+    struct event copy = *event;
+    (void)source;
+    copy.record = g_memdup2(event->record, event->record->bytes);
+    g_array_append_val((GArray *)context, copy);
+}
+
+static void free_copy(gpointer event)
+{
+    g_free((gpointer)(uintptr_t)((struct event *)event)->record);
+}
+
+GArray *capture_list_events(const struct capture *capture)
+{
+    const struct record_source source = {.capture = capture};
+    GArray *events = g_array_new(FALSE, FALSE, sizeof(struct event));
+    g_array_set_clear_func(events, free_copy);
+    captures_each_record(&source, 1, add_copy, events);
+    return events;
+}
+
 uint64_t capture_use(const struct capture *capture)
 {
-    uint64_t sum = use_heap(capture);
-    for (guint i = 0; i < capture->events->len; i++) {
-        size_t bytes;
-        const struct event *event = &g_array_index(capture->events, struct event, i);
-        const char *text = event_text(event->record, &bytes);
-        for (size_t k = 0; k < bytes; k++)
-            sum += (unsigned char)text[k];
-        sum += event->time_ns + event->thread;
-        if (event->record->type == LK_RECORD_COMMAND) {
-            const struct lk_record_command *command = (const void *)event->record;
-            sum +=
-                (unsigned char)g_array_index(capture->verbs, struct lk_verb, command->verb).name[0];
-            sum +=
-                g_array_index(capture->templates, struct lk_template, command->template_id).reads;
-            sum += g_array_index(capture->sites, struct capture_site, command->site).depth;
-        }
-    }
+    uint64_t sum = use_heap(capture) + use_records(capture);
     for (guint i = 0; i < capture->sites->len; i++) {
         const struct capture_site *site = &g_array_index(capture->sites, struct capture_site, i);
         for (uint32_t k = 0; k < site->depth; k++)

@@ -8,4 +8,7 @@
 /* A sum of it all, so that nothing is optimised away. */
 uint64_t capture_use(const struct capture *capture);
 
+/* Copies of all records, in order: of struct event, g_array_free. */
+GArray *capture_list_events(const struct capture *capture);
+
 #endif
