@@ -30,6 +30,7 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-6s %s\n' $1 $2)
 SHIM := $(sort $(shell find shim -name '*.c'))
 TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
 ANALYZER := $(sort $(shell find analyzer -name '*.c'))
+PROTO := $(sort $(shell find analyzer -name '*.proto'))
 # ThreadSanitizer has something to say where there are threads: of the shim, and where the analyzer searches memory.
 UNIT := $(if $(filter thread,$(SAN)),$(wildcard tests/unit/shim_*.c) tests/unit/test_regions.c,$(wildcard tests/unit/*.c))
 UNIT_COMMON := $(wildcard tests/unit/common/*.c)
@@ -69,10 +70,10 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 	-Wl,--version-script=$(BUILD)/exports.map
 # Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
-ANALYZER_FLAGS = -Ishim -Ianalyzer $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
+ANALYZER_FLAGS = -Ishim -Ianalyzer -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
 ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
-ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson m stdc++)
-UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
+ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson protobuf-c z m stdc++)
+UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
 PROGRAM_FLAGS = -O1 -pthread
 # As a distribution builds programs: optimised, without frame pointers. Some are linked with objects of the shim.
@@ -118,6 +119,18 @@ $(BUILD)/obj/%.o: %.cc $(BUILD)/flags.stamp
 	$(Q)$(CC) -std=gnu++17 $(filter-out $(C_ALONE),$(FLAGS)) -MMD -MP -c $< -o $@
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
+# Messages of protobuf: X.proto gives X.pb-c.[ch].
+PROTO_OBJECTS := $(patsubst analyzer/%.proto,$(BUILD)/obj/proto/%.pb-c.o,$(PROTO))
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: analyzer/%.proto
+	$(call say,PROTO,$<)
+	@mkdir -p $(BUILD)/proto
+	$(Q)protoc-c --proto_path=analyzer --c_out=$(BUILD)/proto $<
+$(PROTO_OBJECTS): $(BUILD)/obj/proto/%.o: $(BUILD)/proto/%.c $(BUILD)/flags.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -W%,$(COMMON_FLAGS) $(ANALYZER_FLAGS)) -c $< -o $@
+$(call objects,$(filter analyzer/export/% tests/unit/test_export%,$(ANALYZER) $(UNIT))): $(patsubst analyzer/%.proto,$(BUILD)/proto/%.pb-c.h,$(PROTO))
+
 define archive
 $(call say,AR,$@)
 @mkdir -p $(@D)
@@ -135,7 +148,7 @@ $(BUILD)/libleakey.so: $(call objects,$(SHIM)) $(BUILD)/exports.map $(BUILD)/lin
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(patsubst -flto,-flto=auto,$(SHIM_WHOLE)) $(SHIM_LINK) $(LDFLAGS) $(filter %.o,$^) -o $@
 
-$(BUILD)/analyzer.a: $(call objects,$(filter-out analyzer/main.c,$(ANALYZER)) $(TEXT)) $(BUILD)/link.stamp
+$(BUILD)/analyzer.a: $(call objects,$(filter-out analyzer/main.c,$(ANALYZER)) $(TEXT)) $(PROTO_OBJECTS) $(BUILD)/link.stamp
 	$(archive)
 
 $(BUILD)/leakey: $(BUILD)/obj/analyzer/main.o $(BUILD)/analyzer.a

@@ -13,7 +13,7 @@
 #define NAME "export"
 
 struct settings {
-    char *to, *metric, *output;
+    char *to, *metric, *keys, *output;
     const struct exporter *exporter;
     struct export_options options;
     struct symbol_options symbols;
@@ -21,9 +21,19 @@ struct settings {
     char **paths;
 };
 
+static char *metric_names(void)
+{
+    GString *names = g_string_new(NULL);
+
+    for (enum export_number metric = 0; metric < EXPORT_METRICS; metric++)
+        g_string_append_printf(names, "%s%s", metric == 0 ? "" : " ", export_metric_name(metric));
+    return g_string_free(names, FALSE);
+}
+
 /* The formats, a line each, for --help and messages. */
 static char *describe(void)
 {
+    char *metrics = metric_names();
     GString *text = g_string_new(
         "PATH is a capture, a directory of captures, or a running process's capture. All\n"
         "captures are taken together, as one service.\n"
@@ -32,7 +42,11 @@ static char *describe(void)
 
     for (const struct exporter *exporter = exporters; exporter->name != NULL; exporter++)
         g_string_append_printf(text, "  %-16s%s\n", exporter->name, exporter->summary);
-    g_string_append(text, "\nExit status: 0; 2 for usage or unreadable input.");
+    g_string_append_printf(text,
+                           "\nMetrics: %s\n"
+                           "\nExit status: 0; 2 for usage or unreadable input.",
+                           metrics);
+    g_free(metrics);
     return g_string_free(text, FALSE);
 }
 
@@ -50,8 +64,9 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
     const GOptionEntry entries[] = {
         {"to", 't', 0, G_OPTION_ARG_STRING, &settings->to, "which format", "FORMAT"},
         {"metric", 0, 0, G_OPTION_ARG_STRING, &settings->metric,
-         "of formats with one number a stack: live (default), leaked, allocated, peak or temporary",
-         "METRIC"},
+         "what collapsed shows of each stack (default live)", "METRIC"},
+        {"keys", 0, 0, G_OPTION_ARG_STRING, &settings->keys,
+         "what csv has for keys: number (default) or text", "KIND"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &settings->output,
          "write to FILE, whole or not at all", "FILE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &settings->paths, NULL, NULL},
@@ -82,17 +97,39 @@ static bool check_format(struct settings *settings, int *status)
     return settings->exporter != NULL;
 }
 
+static int unknown_metric(const char *name)
+{
+    char *names = metric_names();
+    int status = usage_error(NAME, "--metric: no metric \"%s\"; there are: %s", name, names);
+
+    g_free(names);
+    return status;
+}
+
 static bool check_metric(struct settings *settings, int *status)
 {
     if (settings->metric == NULL)
         return true;
     settings->options.metric = export_metric_named(settings->metric);
     if (settings->options.metric == EXPORT_METRICS)
-        *status = usage_error(
-            NAME, "--metric: no metric \"%s\"; there are: live leaked allocated peak temporary",
-            settings->metric);
+        *status = unknown_metric(settings->metric);
     else if (!settings->exporter->metric)
-        *status = usage_error(NAME, "--metric: %s holds all of them", settings->exporter->name);
+        *status = usage_error(NAME, "--metric: %s has no such choice%s", settings->exporter->name,
+                              settings->exporter->heap ? ": it holds all of them" : "");
+    else
+        return true;
+    return false;
+}
+
+static bool check_keys(struct settings *settings, int *status)
+{
+    if (settings->keys == NULL)
+        return true;
+    settings->options.key_text = strcmp(settings->keys, "text") == 0;
+    if (!settings->options.key_text && strcmp(settings->keys, "number") != 0)
+        *status = usage_error(NAME, "--keys: \"%s\" is neither number nor text", settings->keys);
+    else if (!settings->exporter->keys)
+        *status = usage_error(NAME, "--keys: %s has no such choice", settings->exporter->name);
     else
         return true;
     return false;
@@ -100,7 +137,8 @@ static bool check_metric(struct settings *settings, int *status)
 
 static bool check(struct settings *settings, int *status)
 {
-    if (!check_format(settings, status) || !check_metric(settings, status))
+    if (!check_format(settings, status) || !check_metric(settings, status) ||
+        !check_keys(settings, status))
         return false;
     if (settings->paths == NULL) {
         *status = usage_error(NAME, "no capture given");
@@ -114,23 +152,40 @@ static bool check(struct settings *settings, int *status)
     return symbol_options_read(&settings->symbols, NAME, &settings->search, status);
 }
 
+/* Whether the captures hold what the format is made of. */
+static bool has_matter(const struct report *report, const struct exporter *exporter, GError **error)
+{
+    const char *missing = exporter->trace && !report->cache.present ? "cache command"
+                          : exporter->heap && !report->heap.present && report->leaks->len == 0
+                              ? "allocation"
+                              : NULL;
+
+    if (missing != NULL)
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: no %s in these captures",
+                    exporter->name, missing);
+    return missing == NULL;
+}
+
 static bool put_out(const struct analysis *analysis, const struct settings *settings,
                     GError **error)
 {
     struct output output;
+    char *remarks = NULL;
+    struct export_options options = settings->options;
 
-    if (settings->exporter->trace && !analysis->report->cache.present) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM,
-                    "%s: no cache command in these captures", settings->exporter->name);
+    options.remarks = &remarks;
+    if (!has_matter(analysis->report, settings->exporter, error) ||
+        !output_open(&output, settings->output, error))
         return false;
-    }
-    if (!output_open(&output, settings->output, error))
-        return false;
-    if (!settings->exporter->write(analysis, &settings->options, output.stream, error)) {
+    bool done = settings->exporter->write(analysis, &options, output.stream, error);
+    if (!done)
         output_abandon(&output);
-        return false;
-    }
-    return output_close(&output, error);
+    else
+        done = output_close(&output, error);
+    if (done && remarks != NULL)
+        message(NAME, "%s: %s", settings->exporter->name, remarks);
+    g_free(remarks);
+    return done;
 }
 
 static int run(const struct settings *settings)
@@ -144,7 +199,8 @@ static int run(const struct settings *settings)
     GError *error = NULL;
     bool done = false;
 
-    if (analyse_all(&analysis, settings->paths, g_strv_length(settings->paths), &options, &error)) {
+    if ((settings->exporter->trace ? analyse_cache : analyse_all)(
+            &analysis, settings->paths, g_strv_length(settings->paths), &options, &error)) {
         message_progress_end();
         done = put_out(&analysis, settings, &error);
         analysis_release(&analysis);
@@ -166,6 +222,7 @@ int cmd_export(int argc, char **argv)
         status = run(&settings);
     g_free(settings.to);
     g_free(settings.metric);
+    g_free(settings.keys);
     g_free(settings.output);
     symbol_options_release(&settings.symbols);
     g_strfreev(settings.paths);

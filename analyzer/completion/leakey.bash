@@ -8,7 +8,7 @@ _leakey() {
     local symbols='--sysroot --debug-path --debuginfod'
     local normalisers='all timestamp uuid counter random whitespace case unicode order number-format salt signed-url
         temp-path version address identifier'
-    local exporters='collapsed'
+    local exporters='pprof collapsed speedscope oracleGeneral csv' keys='text hash'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' i
@@ -47,7 +47,10 @@ _leakey() {
         ;;
     compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
     what-if) options='--normalise --ttl --cache-size --policy --template --format --output --help' ;;
-    export) options="--to --metric --output $symbols --help" ;;
+    export)
+        options="--to --metric --keys --output $symbols --help"
+        keys='number text'
+        ;;
     dump) options="--what --format --output $symbols --help" ;;
     pause | resume | check) options='--help' ;;
     esac
@@ -55,7 +58,7 @@ _leakey() {
     -f | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
     -t | --to) mapfile -t COMPREPLY < <(compgen -W "$exporters" -- "$word") ;;
     --metric) mapfile -t COMPREPLY < <(compgen -W 'live leaked allocated peak temporary' -- "$word") ;;
-    --keys) mapfile -t COMPREPLY < <(compgen -W 'text hash' -- "$word") ;;
+    --keys) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
     --heap | --cache) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word") ;;
     --sample) mapfile -t COMPREPLY < <(compgen -W 'all 64K 512K' -- "$word") ;;
     --ring) mapfile -t COMPREPLY < <(compgen -W '64M 256M 1G' -- "$word") ;;

@@ -4,7 +4,15 @@
 
 #include "export/export.h"
 
+bool export_pprof(const struct analysis *analysis, const struct export_options *options, FILE *out,
+                  GError **error);
 bool export_collapsed(const struct analysis *analysis, const struct export_options *options,
                       FILE *out, GError **error);
+bool export_speedscope(const struct analysis *analysis, const struct export_options *options,
+                       FILE *out, GError **error);
+bool export_oracle_general(const struct analysis *analysis, const struct export_options *options,
+                           FILE *out, GError **error);
+bool export_csv(const struct analysis *analysis, const struct export_options *options, FILE *out,
+                GError **error);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/gathering.h"
+#include "model/write_kind.h"
 
 /* ---- Servers, keys, inputs ---- */
 
@@ -155,7 +156,7 @@ static void gather_command(struct gathering *gathering, const struct event *even
         .thread = event->thread,
         .site = record->site,
         .partner = CACHE_NONE,
-        .flags = access_flags(record->flags),
+        .flags = access_flags(record->flags) | write_kind_bits(gathering->capture->verbs, record),
         .cause = CAUSE_NONE,
     };
 
