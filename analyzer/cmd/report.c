@@ -229,6 +229,7 @@ static int run(const struct settings *settings)
                                        .progress = message_progress,
                                        .progress_context = (void *)(uintptr_t)NAME,
                                        .search = settings->search,
+                                       .curve = report_renderer_named(settings->format)->curve,
                                        .suppressions = settings->suppressions};
     GError *error = NULL;
     struct report *report = search_and_analyse(settings, &options, &error);

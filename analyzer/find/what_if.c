@@ -134,3 +134,35 @@ uint64_t what_if_enough_bytes(const struct what_if *what_if)
     }
     return 0;
 }
+
+/* ---- The curve of a report ---- */
+
+static void publish_curve(struct report *report, const GArray *points)
+{
+    report->cache.curve = report_array(report, sizeof(struct curve_point));
+    for (guint i = 0; i < points->len; i++) {
+        const struct miss_curve_point *point = &g_array_index(points, struct miss_curve_point, i);
+        const struct curve_point published = {(double)point->cache_bytes,
+                                              point->miss_ratio,
+                                              {point->interval[0], point->interval[1]}};
+
+        g_array_append_val(report->cache.curve, published);
+    }
+}
+
+void find_curve(struct report *report, const struct cache_model *model)
+{
+    struct identities *alone = identities_chosen(model, 0);
+    const struct alteration none = {.identities = alone->of,
+                                    .identity_count = alone->count,
+                                    .ttl_ms = TTL_AS_CAPTURED,
+                                    .template_index = CACHE_NONE};
+    struct what_if what_if = {0};
+
+    draw_curve(&what_if, model, none);
+    if (what_if.curve->len != 0)
+        publish_curve(report, what_if.curve);
+    report->cache.curve_exact = what_if.curve_exact;
+    g_array_free(what_if.curve, TRUE);
+    identities_free(alone);
+}

@@ -29,6 +29,8 @@ struct what_if {
     uint64_t largest_entry_bytes; /* below that size the curve is an upper bound */
 };
 
+/* find_curve, which is declared in model/model.h: report->cache.curve, with nothing changed. */
+
 /* NULL: no template of that name. The settings' name must outlive it. */
 struct what_if *what_if_new(const struct cache_model *model,
                             const struct what_if_settings *settings);

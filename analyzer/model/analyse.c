@@ -194,6 +194,8 @@ static void run_steps(struct analysis *analysis, const struct analysis_options *
     tell(options, "cost", 0.9);
     windows_model(report, cache, captures);
     find_cost(report, cache, options);
+    if (options->curve)
+        find_curve(report, cache);
     sort_findings(report);
     symbols_tell(symbols);
 }

@@ -32,6 +32,7 @@ struct analysis_options {
     void *progress_context;
     struct symbol_search search;
     const struct suppressions *suppressions; /* NULL: none */
+    bool curve; /* draw the miss-ratio curve, which takes another replay */
     GPtrArray *searches; /* of struct search *: processes whose memory was searched; NULL none */
 };
 
@@ -115,6 +116,8 @@ void find_cache_faults(struct cache_model *model);
 void outcomes_model(struct report *report, const struct cache_model *model);
 /* model/windows.c: report->windows, from events of heap and cache. */
 void windows_model(struct report *report, struct cache_model *model, GPtrArray *captures);
+/* find/what_if.c: report->cache.curve. */
+void find_curve(struct report *report, const struct cache_model *model);
 /* find/cost.c */
 void find_cost(struct report *report, struct cache_model *model,
                const struct analysis_options *options);

@@ -104,6 +104,15 @@ struct template_report {
     double latency_p50, latency_p99;                      /* seconds; NAN */
     struct outcome_bytes outcome_bytes[OUTCOMES];
     GPtrArray *call_sites; /* of const struct stack * */
+    GArray *windows;       /* struct template_window, of the report's windows; NULL: no command */
+};
+
+struct template_window {
+    uint32_t reads, hits, misses, writes;
+};
+
+struct curve_point { /* of a miss-ratio curve: an LRU cache of that size */
+    double cache_bytes, miss_ratio, miss_ratio_interval[2];
 };
 
 struct cache_report {
@@ -112,6 +121,8 @@ struct cache_report {
     uint64_t reads, hits, misses, writes, written_bytes, errors;
     double distinct_keys, distinct_keys_error_ratio;
     struct miss_causes causes;
+    GArray *curve;        /* struct curve_point, sizes rising; NULL: not asked for, or no read */
+    bool curve_exact;     /* no estimate by sampling */
     bool causes_exact;    /* false: the ring lost events, causes are scaled up from those kept */
     GPtrArray *templates; /* of struct template_report *, by misses falling, then reads */
 };

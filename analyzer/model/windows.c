@@ -56,6 +56,31 @@ static void count_command(const struct cache_command *command, void *context)
         window->recompute_seconds += command->recompute_seconds;
 }
 
+/* Of each template that was used. */
+static void count_templates(const struct slicing *slicing, const struct cache_model *model)
+{
+    for (guint i = 0; i < model->accesses->len; i++) {
+        const struct cache_access *access = model_access(model, i);
+        const struct window *window = window_at(slicing, (double)access->time_ns / NS_PER_SECOND);
+        struct template_report *report;
+        struct template_window *counts;
+
+        if (access->key == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)) ||
+            window == NULL)
+            continue;
+        report = model_template(model, model_key(model, access->key)->template_index)->report;
+        if (report->windows == NULL) {
+            report->windows = report_array(model->report, sizeof(*counts));
+            g_array_set_size(report->windows, WINDOWS);
+        }
+        counts = &g_array_index(report->windows, struct template_window, window - slicing->windows);
+        counts->reads += (access->flags & ACCESS_READ) != 0;
+        counts->hits += (access->flags & ACCESS_HIT) != 0;
+        counts->misses += access_is_miss(access);
+        counts->writes += (access->flags & ACCESS_WRITE) != 0;
+    }
+}
+
 static void count_keys(const struct slicing *slicing, const struct cache_model *model)
 {
     bool *known = g_new0(bool, model->keys->len + 1);
@@ -215,6 +240,7 @@ void windows_model(struct report *report, struct cache_model *model, GPtrArray *
     }
     cache_model_each_command(model, count_command, &slicing);
     count_keys(&slicing, model);
+    count_templates(&slicing, model);
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
 

@@ -3,12 +3,11 @@
 #include <glib.h>
 #include <math.h>
 
+#include "render/json_parts.h"
 #include "render/json_values.h"
 #include "render/renderers.h"
 
-typedef json_t *make_element(const void *element);
-
-static json_t *list_of(const GPtrArray *pointers, make_element *make)
+json_t *json_list_of(const GPtrArray *pointers, make_element *make)
 {
     json_t *list = json_array();
 
@@ -17,7 +16,7 @@ static json_t *list_of(const GPtrArray *pointers, make_element *make)
     return list;
 }
 
-static json_t *list_of_structs(const GArray *array, make_element *make)
+json_t *json_list_of_structs(const GArray *array, make_element *make)
 {
     json_t *list = json_array();
 
@@ -88,7 +87,7 @@ static json_t *make_capture(const void *element)
         "{so, s{si, si, so, so}, so, so, so, so, s{so, so, so}, sb, sb, sb, sb, so, so}", //
         "path", json_text(capture->path),                                                 //
         "process", "pid", (int)capture->pid, "parent_pid", (int)capture->parent_pid,      //
-        "command", list_of(capture->command, make_text),                                  //
+        "command", json_list_of(capture->command, make_text),                             //
         "executable", json_text(capture->executable),                                     //
         "started", make_time(capture->started),                                           //
         "duration_seconds", json_number(capture->duration_seconds),                       //
@@ -119,11 +118,11 @@ static json_t *make_frame(const void *element)
                      "inlined", frame->inlined);
 }
 
-static json_t *make_stack(const void *element)
+json_t *json_stack(const void *element)
 {
     const struct stack *stack = element;
 
-    return list_of_structs(stack == NULL ? NULL : stack->frames, make_frame);
+    return json_list_of_structs(stack == NULL ? NULL : stack->frames, make_frame);
 }
 
 static json_t *make_site(const void *element)
@@ -140,7 +139,7 @@ static json_t *make_site(const void *element)
                      "live_count", json_whole(site->live_count),           //
                      "temporary_count", json_whole(site->temporary_count), //
                      "peak_live_bytes", json_whole(site->peak_live_bytes), //
-                     "stack", make_stack(site->stack),                     //
+                     "stack", json_stack(site->stack),                     //
                      "stack_cut", site->stack != NULL && site->stack->cut, //
                      "allocated_bytes_interval",
                      json_whole_interval(site->allocated_bytes_interval), "live_bytes_interval",
@@ -161,11 +160,6 @@ static json_t *make_point(const void *element)
 }
 
 /* A heap that was not recorded is unknown, not empty. */
-static json_t *whole_if(bool known, double value)
-{
-    return json_whole(known ? value : NAN);
-}
-
 static json_t *make_heap(const struct heap_report *heap)
 {
     bool known = heap->present;
@@ -173,19 +167,19 @@ static json_t *make_heap(const struct heap_report *heap)
 
     return json_pack("{sb, so, so, so, so, so, so, so, so, so, so, so}",                    //
                      "exact", heap->exact,                                                  //
-                     "allocated_bytes", whole_if(known, heap->allocated_bytes),             //
-                     "allocated_count", whole_if(known, heap->allocated_count),             //
-                     "freed_bytes", whole_if(known, heap->freed_bytes),                     //
-                     "freed_count", whole_if(known, heap->freed_count),                     //
-                     "live_bytes", whole_if(known, heap->live_bytes),                       //
-                     "live_count", whole_if(known, heap->live_count),                       //
-                     "peak_live_bytes", whole_if(known, heap->peak_live_bytes),             //
+                     "allocated_bytes", json_whole_if(known, heap->allocated_bytes),        //
+                     "allocated_count", json_whole_if(known, heap->allocated_count),        //
+                     "freed_bytes", json_whole_if(known, heap->freed_bytes),                //
+                     "freed_count", json_whole_if(known, heap->freed_count),                //
+                     "live_bytes", json_whole_if(known, heap->live_bytes),                  //
+                     "live_count", json_whole_if(known, heap->live_count),                  //
+                     "peak_live_bytes", json_whole_if(known, heap->peak_live_bytes),        //
                      "allocated_bytes_interval",                                            //
                      json_whole_interval(known ? heap->allocated_bytes_interval : nothing), //
                      "live_bytes_interval",
                      json_whole_interval(known ? heap->live_bytes_interval : nothing), "sites",
-                     list_of(heap->sites, make_site), //
-                     "timeline", list_of_structs(heap->timeline, make_point));
+                     json_list_of(heap->sites, make_site), //
+                     "timeline", json_list_of_structs(heap->timeline, make_point));
 }
 
 static json_t *make_branch(const void *element)
@@ -213,129 +207,10 @@ static json_t *make_leak(const void *element)
                      "template", json_text(leak->template_name),                             //
                      "outcome", json_text(leak->outcome),                                    //
                      "branch", json_text(leak->branch),                                      //
-                     "branches", list_of_structs(leak->branches, make_branch),               //
+                     "branches", json_list_of_structs(leak->branches, make_branch),          //
                      "bytes_per_command", json_number(leak->bytes_per_command),              //
                      "count_per_command", json_number(leak->count_per_command),              //
                      "exact", leak->exact, "reachability", make_reach(leak->reach));
-}
-
-/* ---- Cache ---- */
-
-static json_t *make_causes(const struct miss_causes *causes)
-{
-    return json_pack("{so, so, so, so, so, so, so}",                         //
-                     "first-seen", json_count(causes->first_seen),           //
-                     "duplicate-input", json_count(causes->duplicate_input), //
-                     "expired", json_count(causes->expired),                 //
-                     "evicted", json_count(causes->evicted),                 //
-                     "deleted", json_count(causes->deleted),                 //
-                     "concurrent", json_count(causes->concurrent),           //
-                     "not-stored", json_count(causes->not_stored));
-}
-
-static json_t *hit_ratio(uint64_t hits, uint64_t misses)
-{
-    return json_number(hits + misses == 0 ? NAN : (double)hits / (double)(hits + misses));
-}
-
-/* Bytes per command of that outcome. */
-static json_t *make_outcome(const struct outcome_bytes *bytes, uint64_t commands)
-{
-    double count = commands == 0 ? NAN : (double)commands;
-
-    return json_pack("{so, so, so}", "allocated_bytes", json_number(bytes->allocated / count),
-                     "kept_bytes", json_number(bytes->kept / count), "leaked_bytes",
-                     json_number(bytes->leaked / count));
-}
-
-static json_t *make_outcomes(const struct template_report *template)
-{
-    return json_pack("{so, so, so}", "hit",
-                     make_outcome(&template->outcome_bytes[0], template->hits), "miss",
-                     make_outcome(&template->outcome_bytes[1], template->misses), "write",
-                     make_outcome(&template->outcome_bytes[2], template->writes));
-}
-
-static json_t *make_template(const void *element)
-{
-    const struct template_report *template = element;
-    json_t *made = json_pack("{so, so, so, so, so, so, so, so, so, so, so}",           //
-                             "template", json_text(template->name),                    //
-                             "reads", json_count(template->reads),                     //
-                             "hits", json_count(template->hits),                       //
-                             "misses", json_count(template->misses),                   //
-                             "hit_ratio", hit_ratio(template->hits, template->misses), //
-                             "writes", json_count(template->writes),                   //
-                             "written_bytes", json_count(template->written_bytes),     //
-                             "deletes", json_count(template->deletes),                 //
-                             "errors", json_count(template->errors),                   //
-                             "distinct_keys", json_whole(template->distinct_keys),     //
-                             "distinct_keys_error_ratio",                              //
-                             json_number(template->distinct_keys_error_ratio));
-    json_t *rest = json_pack("{so, so, so, s{so, so, so, so}, s{so, so, so}, s{so, so}, so, so}", //
-                             "distinct_inputs", json_whole(template->distinct_inputs),            //
-                             "miss_causes", make_causes(&template->causes),                       //
-                             "never_read_keys", json_whole(template->never_read_keys),            //
-                             "ttl_seconds", "none_count", json_count(template->ttl_none_count),   //
-                             "min", json_number(template->ttl_min), "median",
-                             json_number(template->ttl_median),                                //
-                             "max", json_number(template->ttl_max),                            //
-                             "recompute_seconds", "p50", json_number(template->recompute_p50), //
-                             "p99", json_number(template->recompute_p99),                      //
-                             "total", json_number(template->recompute_total),                  //
-                             "latency_seconds", "p50", json_number(template->latency_p50),     //
-                             "p99", json_number(template->latency_p99),                        //
-                             "heap_per_command", make_outcomes(template),                      //
-                             "call_sites", list_of(template->call_sites, make_stack));
-
-    json_object_update(made, rest);
-    json_decref(rest);
-    return made;
-}
-
-static json_t *make_commands(const GArray *commands)
-{
-    json_t *counts = json_object();
-
-    for (guint i = 0; i < commands->len; i++) {
-        const struct command_count *command = &g_array_index(commands, struct command_count, i);
-        char *verb = g_utf8_make_valid(command->verb, -1);
-
-        json_object_set_new_nocheck(counts, verb, json_count(command->count));
-        g_free(verb);
-    }
-    return counts;
-}
-
-static bool cache_known(const struct report *report)
-{
-    for (guint i = 0; i < report->captures->len; i++)
-        if (((const struct capture_report *)g_ptr_array_index(report->captures, i))->cache)
-            return true;
-    return report->cache.present;
-}
-
-/* A cache side that was switched off is unknown, not idle. */
-static json_t *make_cache(const struct report *report)
-{
-    const struct cache_report *cache = &report->cache;
-    bool known = cache_known(report);
-
-    return json_pack("{so, so, so, so, so, so, so, so, so, so, so, sb, so}",         //
-                     "commands", make_commands(cache->commands),                     //
-                     "reads", whole_if(known, (double)cache->reads),                 //
-                     "hits", whole_if(known, (double)cache->hits),                   //
-                     "misses", whole_if(known, (double)cache->misses),               //
-                     "hit_ratio", hit_ratio(cache->hits, cache->misses),             //
-                     "writes", whole_if(known, (double)cache->writes),               //
-                     "written_bytes", whole_if(known, (double)cache->written_bytes), //
-                     "errors", whole_if(known, (double)cache->errors),               //
-                     "distinct_keys", whole_if(known, cache->distinct_keys),         //
-                     "distinct_keys_error_ratio",                                    //
-                     json_number(known ? cache->distinct_keys_error_ratio : NAN),    //
-                     "miss_causes", make_causes(&cache->causes),                     //
-                     "causes_exact", cache->causes_exact,                            //
-                     "templates", list_of(cache->templates, make_template));
 }
 
 /* ---- Findings ---- */
@@ -366,7 +241,7 @@ static json_t *make_evidence(const void *element)
                      "key_b", json_text(evidence->key_b),                         //
                      "input_a", json_text(evidence->input_a),                     //
                      "input_b", json_text(evidence->input_b),                     //
-                     "differs", list_of_structs(evidence->differs, make_difference));
+                     "differs", json_list_of_structs(evidence->differs, make_difference));
 }
 
 static json_t *make_varying(const void *element)
@@ -411,7 +286,7 @@ static json_t *make_spike_site(const void *element)
 
     return json_pack("{so, so, so}", "height_bytes", json_whole(round(site->height_bytes)),
                      "share_ratio", json_number(site->share_ratio), "stack",
-                     make_stack(site->stack));
+                     json_stack(site->stack));
 }
 
 static json_t *make_spike(const struct spike_report *spike)
@@ -424,7 +299,7 @@ static json_t *make_spike(const struct spike_report *spike)
                      "covered_count", json_whole(spike->covered_count),              //
                      "exact", spike->exact,                                          //
                      "outcome", json_text(spike->outcome),                           //
-                     "sites", list_of(spike->sites, make_spike_site));
+                     "sites", json_list_of(spike->sites, make_spike_site));
 }
 
 static json_t *make_finding(const void *element)
@@ -432,17 +307,17 @@ static json_t *make_finding(const void *element)
     const struct finding *finding = element;
     json_t *made;
 
-    made = json_pack("{so, so, so, so, so, so, so, so, so, so}",                 //
-                     "rule", json_text(finding->rule),                           //
-                     "severity", json_text(severity_name(finding->severity)),    //
-                     "template", json_text(finding->template_name),              //
-                     "message", json_text(finding->message),                     //
-                     "remedy", json_text(finding->remedy),                       //
-                     "metrics", make_metrics(finding->metrics),                  //
-                     "evidence", list_of(finding->evidence, make_evidence),      //
-                     "varying", list_of_structs(finding->varying, make_varying), //
-                     "predicted", make_prediction(finding->predicted),           //
-                     "call_sites", list_of(finding->call_sites, make_stack));
+    made = json_pack("{so, so, so, so, so, so, so, so, so, so}",                      //
+                     "rule", json_text(finding->rule),                                //
+                     "severity", json_text(severity_name(finding->severity)),         //
+                     "template", json_text(finding->template_name),                   //
+                     "message", json_text(finding->message),                          //
+                     "remedy", json_text(finding->remedy),                            //
+                     "metrics", make_metrics(finding->metrics),                       //
+                     "evidence", json_list_of(finding->evidence, make_evidence),      //
+                     "varying", json_list_of_structs(finding->varying, make_varying), //
+                     "predicted", make_prediction(finding->predicted),                //
+                     "call_sites", json_list_of(finding->call_sites, json_stack));
     if (finding->spike != NULL)
         json_object_set_new(made, "spike", make_spike(finding->spike));
     return made;
@@ -489,22 +364,27 @@ static json_t *make_suppressed(const struct suppressed_report *suppressed)
                      "leaks_count", (int)all.leaks,            //
                      "live_bytes", json_whole(all.live_bytes), //
                      "live_count", json_whole(all.live_count), //
-                     "lines", list_of_structs(suppressed->lines, make_suppression));
+                     "lines", json_list_of_structs(suppressed->lines, make_suppression));
+}
+
+json_t *json_report(const struct report *report)
+{
+    return json_pack("{ss, so, so, so, so, so, so, so, so, so}",                    //
+                     "schema", "leakey.report/1",                                   //
+                     "captures", json_list_of(report->captures, make_capture),      //
+                     "heap", make_heap(&report->heap),                              //
+                     "leaks", json_list_of(report->leaks, make_leak),               //
+                     "suppressed", make_suppressed(&report->suppressed),            //
+                     "cache", json_cache(report),                                   //
+                     "findings", json_list_of(report->findings, make_finding),      //
+                     "cost", make_cost(&report->cost),                              //
+                     "windows", json_list_of_structs(report->windows, json_window), //
+                     "notes", json_list_of(report->notes, make_text));
 }
 
 void render_report_json(const struct report *report, const struct render_options *options,
                         FILE *out)
 {
     (void)options;
-    json_put(json_pack("{ss, so, so, so, so, so, so, so, so}",              //
-                       "schema", "leakey.report/1",                         //
-                       "captures", list_of(report->captures, make_capture), //
-                       "heap", make_heap(&report->heap),                    //
-                       "leaks", list_of(report->leaks, make_leak),          //
-                       "suppressed", make_suppressed(&report->suppressed),  //
-                       "cache", make_cache(report),                         //
-                       "findings", list_of(report->findings, make_finding), //
-                       "cost", make_cost(&report->cost),                    //
-                       "notes", list_of(report->notes, make_text)),
-             out);
+    json_put(json_report(report), out);
 }

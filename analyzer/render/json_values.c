@@ -52,3 +52,8 @@ void json_put(json_t *document, FILE *out)
     fputc('\n', out);
     json_decref(document);
 }
+
+json_t *json_whole_if(bool known, double value)
+{
+    return json_whole(known ? value : NAN);
+}

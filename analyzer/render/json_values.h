@@ -3,6 +3,7 @@
 #define LEAKEY_RENDER_JSON_VALUES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,5 +16,8 @@ json_t *json_whole_interval(const double interval[2]);
 
 /* Puts the document out, and a newline; releases it. */
 void json_put(json_t *document, FILE *out);
+
+/* json_whole of what is known, else null. */
+json_t *json_whole_if(bool known, double value);
 
 #endif

@@ -7,8 +7,8 @@
 #include "render/renderers.h"
 
 static const struct report_renderer report_renderers[] = {
-    {"text", render_report_text},
-    {"json", render_report_json},
+    {.name = "text", .render = render_report_text},
+    {.name = "json", .curve = true, .render = render_report_json},
 };
 
 static const struct comparison_renderer comparison_renderers[] = {

@@ -130,3 +130,15 @@ what_if() { leakey what-if --format json "$@" >"$DIR/what-if.json"; }
     done
     leakey --help | grep -q what-if
 }
+
+@test "the report has the same curve, and its windows add up to its counts, in all and for each template" {
+    leakey report --format json -o "$DIR/report.json" "$FILE_DIR/after"
+    same_text "curve" "$(jq -c '[.miss_ratio_curve[] | {cache_bytes, miss_ratio}]' "$after")" \
+        "$(jq -c '[.cache.miss_ratio_curve[] | {cache_bytes, miss_ratio}]' "$DIR/report.json")"
+    jqr "$DIR/report.json" '.cache.miss_ratio_curve | length > 5'
+    jqr "$DIR/report.json" '.windows | length == 100'
+    for count in reads hits misses writes; do
+        jqr "$DIR/report.json" "([.windows[].$count] | add) == .cache.$count"
+        jqr "$DIR/report.json" ".cache.templates | all(([.windows.$count[]] | add) == .$count)"
+    done
+}
