@@ -9,6 +9,8 @@ CC = gcc
 endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
+LIBDIR = lib# below PREFIX
+PKGCONFIGDIR = lib/pkgconfig# the same
 SAN =
 WERROR = 1
 V = 0
@@ -315,6 +317,10 @@ fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
 	done
 
+package: ## a Debian source package in build/debian; scripts/package-debian --binary builds the binary one too
+	@scripts/install-deps build test
+	@scripts/package-debian
+
 commands: ## shim/cache/commands.def anew, from what the installed redis-server says
 	@scripts/commands
 
@@ -365,17 +371,17 @@ format: ## lay out every C and C++ file
 # Installation: source, mode and destination below PREFIX.
 INSTALLED := \
 	$(BUILD)/leakey:755:bin/leakey \
-	$(BUILD)/libleakey.so:755:lib/libleakey.so \
+	$(BUILD)/libleakey.so:755:$(LIBDIR)/libleakey.so \
 	$(foreach f,$(wildcard analyzer/man/*.1),$f:644:share/man/man1/$(notdir $f)) \
 	$(foreach f,$(wildcard analyzer/man/*.5),$f:644:share/man/man5/$(notdir $f)) \
 	$(foreach f,$(wildcard analyzer/completion/leakey.bash),$f:644:share/bash-completion/completions/leakey) \
 	$(foreach f,$(wildcard analyzer/completion/_leakey),$f:644:share/zsh/site-functions/_leakey)
-PKGCONFIG := lib/pkgconfig/leakey.pc
+PKGCONFIG = $(PKGCONFIGDIR)/leakey.pc
 
 install: all ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach i,$(INSTALLED),$(call install_one,$(subst :, ,$i)) &&) \
 	mkdir -p "$(DESTDIR)$(PREFIX)/$(dir $(PKGCONFIG))" && \
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' scripts/leakey.pc.in >"$(DESTDIR)$(PREFIX)/$(PKGCONFIG)"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' scripts/leakey.pc.in >"$(DESTDIR)$(PREFIX)/$(PKGCONFIG)"
 install_one = install -D -m $(word 2,$1) $(word 1,$1) "$(DESTDIR)$(PREFIX)/$(word 3,$1)"
 
 uninstall: ## what install put there
@@ -389,5 +395,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
 
-.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers commands lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads test demo bench fuzz fuzzers package commands lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

@@ -165,7 +165,9 @@ static bool check(struct settings *settings, int *status)
 static char *find_library(void)
 {
     static const char *const places[] = {"", "../lib", "../lib64", "../lib/x86_64-linux-gnu",
-                                         "../lib/aarch64-linux-gnu"};
+                                         "../lib/aarch64-linux-gnu", "../lib/leakey",
+                                         "../lib/x86_64-linux-gnu/leakey",
+                                         "../lib/aarch64-linux-gnu/leakey"};
     const char *named = g_getenv("LEAKEY_LIBRARY");
     char *self, *found = NULL;
 
