@@ -17,5 +17,5 @@ load lib
     # The very files, and debian/ beside them.
     dpkg-source --no-check --extract "$dsc" "$DIR/extracted" >/dev/null
     same_text files "$(cd "$DIR/leakey" && git ls-files | sort)" \
-        "$(cd "$DIR/extracted" && find . -path ./debian -prune -o ! -type d -print | sed 's|^\./||' | sort)"
+        "$(cd "$DIR/extracted" && find . \( -path ./debian -o -path ./.pc \) -prune -o ! -type d -print | sed 's|^\./||' | sort)"
 }
