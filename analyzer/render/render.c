@@ -9,11 +9,15 @@
 static const struct report_renderer report_renderers[] = {
     {"text", render_report_text},
     {"json", render_report_json},
+    {"markdown", render_report_markdown},
+    {"sarif", render_report_sarif},
+    {"gcc", render_report_gcc},
 };
 
 static const struct comparison_renderer comparison_renderers[] = {
     {"text", render_comparison_text},
     {"json", render_comparison_json},
+    {"markdown", render_comparison_markdown},
 };
 
 static const struct what_if_renderer what_if_renderers[] = {

@@ -19,7 +19,7 @@ struct render_options {
 };
 
 struct report_renderer {
-    const char *name; /* text json */
+    const char *name; /* text json ... */
     void (*render)(const struct report *report, const struct render_options *options, FILE *out);
 };
 struct comparison_renderer {

@@ -485,7 +485,7 @@ static void ratios_never_round_to_the_ends(void **state)
 static void renderers_are_known_by_name(void **state)
 {
     (void)state;
-    assert_string_equal(report_renderer_names(), "text json");
+    assert_string_equal(report_renderer_names(), "text json markdown sarif gcc");
     assert_null(report_renderer_named("xml"));
     assert_null(report_renderer_named(""));
     assert_non_null(comparison_renderer_named("json"));
