@@ -194,7 +194,7 @@ static bool put_out(const struct report *report, const struct settings *settings
 {
     struct output output;
 
-    if (!output_open(&output, settings->output, error))
+    if (!output_open_paged(&output, settings->output, error))
         return false;
     const struct render_options options = {
         .top = (size_t)settings->top, .colour = output_colour(&output), .width = WIDTH};
