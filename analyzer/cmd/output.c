@@ -128,5 +128,6 @@ bool output_colour(const struct output *output)
 {
     const char *no_colour = g_getenv("NO_COLOR");
 
-    return (output->pager.pid > 0 || isatty(fileno(output->stream))) && (no_colour == NULL || *no_colour == '\0');
+    return (output->pager.pid > 0 || isatty(fileno(output->stream))) &&
+           (no_colour == NULL || *no_colour == '\0');
 }

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct pager {
-    pid_t pid; /* 0: none */
+    pid_t pid;                                            /* 0: none */
     void (*interrupt)(int), (*quit)(int), (*broken)(int); /* dispositions to give back */
 };
 

@@ -39,7 +39,8 @@ struct settings {
 static bool parse(struct settings *settings, int *argc, char ***argv, int *status)
 {
     const GOptionEntry entries[] = {
-        {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format, "text (default), json, markdown, sarif or gcc", "FORMAT"},
+        {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format,
+         "text (default), json, markdown, sarif or gcc", "FORMAT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &settings->output,
          "write to FILE, whole or not at all", "FILE"},
         {"top", 0, 0, G_OPTION_ARG_INT, &settings->top,

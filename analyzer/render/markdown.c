@@ -60,7 +60,8 @@ static void put_place(GString *out, const struct finding *finding)
         g_free(place);
         g_free(path);
     } else if (frame->function != NULL || frame->module != NULL) {
-        markdown_code(out, frame->function != NULL ? frame->function : text_base_name(frame->module),
+        markdown_code(out,
+                      frame->function != NULL ? frame->function : text_base_name(frame->module),
                       CELL_MOST);
     }
 }
@@ -100,15 +101,14 @@ static void put_numbers(GString *out, const struct report *report)
     char one[UNITS_ROOM], two[UNITS_ROOM], three[UNITS_ROOM], four[UNITS_ROOM];
 
     if (cache->present)
-        g_string_append_printf(out,
-                               "Cache: %s reads, %s hits, %s misses, hit ratio %s.\n",
-                               units_count(one, sizeof(one), (double)cache->reads),
-                               units_count(two, sizeof(two), (double)cache->hits),
-                               units_count(three, sizeof(three), (double)cache->misses),
-                               cache->reads == 0
-                                   ? "unknown"
-                                   : shown_ratio(four, sizeof(four),
-                                                 ratio_of(cache->hits, cache->misses)));
+        g_string_append_printf(
+            out, "Cache: %s reads, %s hits, %s misses, hit ratio %s.\n",
+            units_count(one, sizeof(one), (double)cache->reads),
+            units_count(two, sizeof(two), (double)cache->hits),
+            units_count(three, sizeof(three), (double)cache->misses),
+            cache->reads == 0
+                ? "unknown"
+                : shown_ratio(four, sizeof(four), ratio_of(cache->hits, cache->misses)));
     if (heap->present)
         g_string_append_printf(out, "Heap: %s live, at most %s; %s allocated%s.\n",
                                units_bytes(one, sizeof(one), heap->live_bytes),
@@ -133,14 +133,13 @@ static void put_templates(GString *out, const struct report *report, size_t top)
 
         g_string_append(out, "| ");
         markdown_code(out, one->name, CELL_MOST);
-        g_string_append_printf(out, " | %s | %s | %s | %s |\n",
-                               units_count(reads, sizeof(reads), (double)one->reads),
-                               units_count(misses, sizeof(misses), (double)one->misses),
-                               one->hits + one->misses == 0
-                                   ? ""
-                                   : shown_ratio(ratio, sizeof(ratio),
-                                                 ratio_of(one->hits, one->misses)),
-                               units_count(keys, sizeof(keys), round(one->distinct_keys)));
+        g_string_append_printf(
+            out, " | %s | %s | %s | %s |\n", units_count(reads, sizeof(reads), (double)one->reads),
+            units_count(misses, sizeof(misses), (double)one->misses),
+            one->hits + one->misses == 0
+                ? ""
+                : shown_ratio(ratio, sizeof(ratio), ratio_of(one->hits, one->misses)),
+            units_count(keys, sizeof(keys), round(one->distinct_keys)));
     }
     if (templates->len > top)
         g_string_append_printf(out, "\nand %zu more (`--top`)\n", templates->len - top);

@@ -7,10 +7,8 @@
 #include "render/renderers.h"
 
 static const struct report_renderer report_renderers[] = {
-    {"text", render_report_text},
-    {"json", render_report_json},
-    {"markdown", render_report_markdown},
-    {"sarif", render_report_sarif},
+    {"text", render_report_text},         {"json", render_report_json},
+    {"markdown", render_report_markdown}, {"sarif", render_report_sarif},
     {"gcc", render_report_gcc},
 };
 

@@ -108,8 +108,10 @@ static json_t *make_message(const struct finding *finding)
 static json_t *make_pair(const struct evidence *evidence)
 {
     json_t *differs = json_array(), *pair = json_object();
-    const char *const texts[][2] = {{"kind", evidence->kind},       {"key_a", evidence->key_a},
-                                    {"key_b", evidence->key_b},     {"input_a", evidence->input_a},
+    const char *const texts[][2] = {{"kind", evidence->kind},
+                                    {"key_a", evidence->key_a},
+                                    {"key_b", evidence->key_b},
+                                    {"input_a", evidence->input_a},
                                     {"input_b", evidence->input_b}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -244,11 +246,11 @@ void render_report_sarif(const struct report *report, const struct render_option
     for (guint i = 0; i < report->findings->len; i++)
         json_array_append_new(results, make_result(g_ptr_array_index(report->findings, i),
                                                    main_module(report), seen));
-    json_t *run = json_pack(
-        "{s{so}, ss, s{s{s{ss}}}, s[{sb, so}], so}", "tool", "driver", make_driver(), "columnKind",
-        "utf16CodeUnits", "originalUriBaseIds", "%SRCROOT%", "description", "text",
-        "the root of the service's sources", "invocations", "executionSuccessful", 1,
-        "toolExecutionNotifications", make_notes(report->notes), "results", results);
+    json_t *run =
+        json_pack("{s{so}, ss, s{s{s{ss}}}, s[{sb, so}], so}", "tool", "driver", make_driver(),
+                  "columnKind", "utf16CodeUnits", "originalUriBaseIds", "%SRCROOT%", "description",
+                  "text", "the root of the service's sources", "invocations", "executionSuccessful",
+                  1, "toolExecutionNotifications", make_notes(report->notes), "results", results);
 
     json_put(json_pack("{ss, ss, s[o]}", "$schema", SCHEMA, "version", "2.1.0", "runs", run), out);
     g_hash_table_destroy(seen);
