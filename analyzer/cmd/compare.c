@@ -36,8 +36,8 @@ struct settings {
 static bool parse(struct settings *settings, int *argc, char ***argv, int *status)
 {
     const GOptionEntry entries[] = {
-        {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format, "text (default) or json",
-         "FORMAT"},
+        {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format,
+         "text (default), json or markdown", "FORMAT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &settings->output,
          "write to FILE, whole or not at all", "FILE"},
         {"top", 0, 0, G_OPTION_ARG_INT, &settings->top,
@@ -113,7 +113,7 @@ static bool put_out(const struct comparison *comparison, const struct settings *
 {
     struct output output;
 
-    if (!output_open(&output, settings->output, error))
+    if (!output_open_paged(&output, settings->output, error))
         return false;
     const struct render_options options = {
         .top = (size_t)settings->top, .colour = output_colour(&output), .width = WIDTH};

@@ -219,7 +219,7 @@ static bool run(const struct settings *settings, GError **error)
         message(NAME,
                 "%s: damaged: %" G_GUINT64_FORMAT " parts left out; `leakey check` says which",
                 settings->paths[0], capture->damage);
-    bool opened = output_open(&output, settings->output, error);
+    bool opened = output_open_paged(&output, settings->output, error);
     if (opened) {
         struct dump dump = {.capture = capture,
                             .report = report_new(),

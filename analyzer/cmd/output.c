@@ -68,8 +68,32 @@ bool output_open(struct output *output, const char *path, GError **error)
     return true;
 }
 
+bool output_open_paged(struct output *output, const char *path, GError **error)
+{
+    if (!output_open(output, path, error))
+        return false;
+    FILE *stream = output->stream == stdout ? pager_start(&output->pager) : NULL;
+    if (stream != NULL)
+        output->stream = stream;
+    return true;
+}
+
+/* A reader who has seen enough leaves the pipe broken; only a pager that never ran is an error. */
+static bool close_paged(struct output *output, GError **error)
+{
+    fclose(output->stream);
+    if (pager_end(&output->pager))
+        return true;
+    g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM,
+                "the pager cannot be run; LEAKEY_PAGER=cat does without one");
+    return false;
+}
+
 bool output_close(struct output *output, GError **error)
 {
+    if (output->pager.pid > 0)
+        return close_paged(output, error);
+
     const char *name = output->path == NULL ? "standard output" : output->path;
     int reason = 0;
 
@@ -93,6 +117,7 @@ void output_abandon(struct output *output)
 {
     if (output->stream != stdout)
         fclose(output->stream);
+    pager_end(&output->pager);
     if (output->temporary != NULL) {
         unlink(output->temporary);
         g_free(output->temporary);
@@ -103,5 +128,6 @@ bool output_colour(const struct output *output)
 {
     const char *no_colour = g_getenv("NO_COLOR");
 
-    return isatty(fileno(output->stream)) && (no_colour == NULL || *no_colour == '\0');
+    return (output->pager.pid > 0 || isatty(fileno(output->stream))) &&
+           (no_colour == NULL || *no_colour == '\0');
 }

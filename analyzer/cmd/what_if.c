@@ -175,7 +175,7 @@ static bool put_out(const struct what_if *what_if, const struct settings *settin
 {
     struct output output;
 
-    if (!output_open(&output, settings->output, error))
+    if (!output_open_paged(&output, settings->output, error))
         return false;
     const struct render_options options = {.colour = output_colour(&output), .width = WIDTH};
     what_if_renderer_named(settings->format)->render(what_if, &options, output.stream);

@@ -11,7 +11,7 @@ _leakey() {
     local exporters='pprof collapsed speedscope oracleGeneral csv' keys='text hash'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local options='' i
+    local options='' formats='text json' i
 
     # "--keys=ha" comes as three words.
     if [[ $word == = ]]; then
@@ -43,9 +43,13 @@ _leakey() {
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
     report)
+        formats='text json markdown sarif gcc'
         options="--format --output --top --fail-on --reachability --suppressions --price-gpu-hour --price-gib-month $symbols --help"
         ;;
-    compare) options="--format --output --top --fail-on-regression $symbols --help" ;;
+    compare)
+        formats='text json markdown'
+        options="--format --output --top --fail-on-regression $symbols --help"
+        ;;
     what-if) options='--normalise --ttl --cache-size --policy --template --format --output --help' ;;
     export)
         options="--to --metric --keys --output $symbols --help"
@@ -55,7 +59,7 @@ _leakey() {
     pause | resume | check) options='--help' ;;
     esac
     case $previous in
-    -f | --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$word") ;;
     -t | --to) mapfile -t COMPREPLY < <(compgen -W "$exporters" -- "$word") ;;
     --metric) mapfile -t COMPREPLY < <(compgen -W 'live leaked allocated peak temporary' -- "$word") ;;
     --keys) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;

@@ -4,24 +4,16 @@
 #include <glib.h>
 
 const char *const rule_names[] = {
-    "duplicate-input-miss",
-    "reader-writer-mismatch",
-    "salted-key",
-    "false-hit",
-    "unbounded-cardinality",
-    "never-read",
-    "missing-ttl",
-    "short-ttl",
-    "evicted-early",
-    "stale-version",
-    "stampede",
-    "oversized-value",
-    "not-worth-caching",
-    "heap-leak",
-    "reply-leak",
-    "context-leak",
-    "memory-spike",
+#define RULE(name, severity, side, says, remedy) name,
+#include "find/rules.def"
+#undef RULE
     NULL,
+};
+
+const struct rule rule_table[RULES] = {
+#define RULE(name, severity, side, says, remedy) {name, severity, side, says, remedy},
+#include "find/rules.def"
+#undef RULE
 };
 
 bool rule_known(const char *name)

@@ -19,7 +19,7 @@ struct render_options {
 };
 
 struct report_renderer {
-    const char *name; /* text json */
+    const char *name; /* text json ... */
     bool curve;       /* shows the miss-ratio curve */
     void (*render)(const struct report *report, const struct render_options *options, FILE *out);
 };

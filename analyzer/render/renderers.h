@@ -8,6 +8,14 @@ void render_report_text(const struct report *report, const struct render_options
                         FILE *out);
 void render_report_json(const struct report *report, const struct render_options *options,
                         FILE *out);
+void render_report_markdown(const struct report *report, const struct render_options *options,
+                            FILE *out);
+void render_report_sarif(const struct report *report, const struct render_options *options,
+                         FILE *out);
+void render_report_gcc(const struct report *report, const struct render_options *options,
+                       FILE *out);
+void render_comparison_markdown(const struct comparison *comparison,
+                                const struct render_options *options, FILE *out);
 void render_comparison_text(const struct comparison *comparison,
                             const struct render_options *options, FILE *out);
 void render_comparison_json(const struct comparison *comparison,

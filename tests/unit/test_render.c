@@ -449,6 +449,64 @@ static void evidence_that_lies_is_still_shown(void **state)
     report_free(report);
 }
 
+/* ---- Editors and pull requests ---- */
+
+static void assert_harmless(const char *text)
+{
+    assert_true(g_utf8_validate(text, -1, NULL));
+    for (const char *c = text; *c != '\0'; c++)
+        if (((unsigned char)*c < 0x20 && *c != '\n') || *c == 0x7f)
+            fail_msg("a control character in: %s", text);
+}
+
+static void other_formats_hold_against_hostile_names(void **state)
+{
+    static const char *const formats[] = {"markdown", "sarif", "gcc"};
+    struct report *report = sample_report();
+    struct finding *finding = g_ptr_array_index(report->findings, 1);
+    struct evidence *evidence = g_ptr_array_index(finding->evidence, 0);
+
+    (void)state;
+    finding->message = finding->template_name = evidence->key_a = SAMPLE_HOSTILE "[a](b) ```\n```";
+    for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+        char *text = render(report, formats[i], false);
+        assert_harmless(text);
+        free(text);
+    }
+    char *text = render(report, "sarif", false);
+    json_t *document = json_loads(text, 0, NULL);
+    assert_non_null(document);
+    assert_int_equal(json_array_size(at(document, "runs.0.results")), 2);
+    const char *message = json_string_value(at(document, "runs.0.results.1.message.text"));
+    assert_has(message, "evil\\x1b[31m\\nname\\xff[a] (b)");
+    json_decref(document);
+    free(text);
+    report_free(report);
+}
+
+/* However much there is to say, a comment takes it, and the reader is told. */
+static void markdown_fits_a_comment(void **state)
+{
+    struct report *report = sample_report();
+    char *wide = g_strnfill(3000, '|');
+
+    (void)state;
+    for (int i = 0; i < 400; i++)
+        g_ptr_array_add(report->findings, g_ptr_array_index(report->findings, 1));
+    ((struct finding *)g_ptr_array_index(report->findings, 1))->message = wide;
+    const struct render_options options = {.top = 1000, .width = 80};
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    report_renderer_named("markdown")->render(report, &options, out);
+    fclose(out);
+    assert_in_range(bytes, 10000, 65536);
+    assert_has(text, "Left out: the details of ");
+    free(text);
+    g_free(wide);
+    report_free(report);
+}
+
 /* ---- Pieces ---- */
 
 static void assert_shortened(const char *text, size_t columns, const char *expected)
@@ -485,7 +543,7 @@ static void ratios_never_round_to_the_ends(void **state)
 static void renderers_are_known_by_name(void **state)
 {
     (void)state;
-    assert_string_equal(report_renderer_names(), "text json");
+    assert_string_equal(report_renderer_names(), "text json markdown sarif gcc");
     assert_null(report_renderer_named("xml"));
     assert_null(report_renderer_named(""));
     assert_non_null(comparison_renderer_named("json"));
@@ -506,6 +564,8 @@ int main(void)
         cmocka_unit_test(colours_only_when_asked),
         cmocka_unit_test(text_holds_against_hostile_names),
         cmocka_unit_test(evidence_that_lies_is_still_shown),
+        cmocka_unit_test(other_formats_hold_against_hostile_names),
+        cmocka_unit_test(markdown_fits_a_comment),
         cmocka_unit_test(long_texts_lose_their_middle),
         cmocka_unit_test(ratios_never_round_to_the_ends),
         cmocka_unit_test(renderers_are_known_by_name),
