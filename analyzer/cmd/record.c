@@ -164,8 +164,12 @@ static bool check(struct settings *settings, int *status)
  * NULL: nowhere. */
 static char *find_library(void)
 {
-    static const char *const places[] = {"", "../lib", "../lib64", "../lib/x86_64-linux-gnu",
-                                         "../lib/aarch64-linux-gnu", "../lib/leakey",
+    static const char *const places[] = {"",
+                                         "../lib",
+                                         "../lib64",
+                                         "../lib/x86_64-linux-gnu",
+                                         "../lib/aarch64-linux-gnu",
+                                         "../lib/leakey",
                                          "../lib/x86_64-linux-gnu/leakey",
                                          "../lib/aarch64-linux-gnu/leakey"};
     const char *named = g_getenv("LEAKEY_LIBRARY");

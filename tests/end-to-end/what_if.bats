@@ -139,6 +139,6 @@ what_if() { leakey what-if --format json "$@" >"$DIR/what-if.json"; }
     jqr "$DIR/report.json" '.windows | length == 100'
     for count in reads hits misses writes; do
         jqr "$DIR/report.json" "([.windows[].$count] | add) == .cache.$count"
-        jqr "$DIR/report.json" ".cache.templates | all(([.windows.$count[]] | add) == .$count)"
+        jqr "$DIR/report.json" ".cache.templates | all(([.windows[\"$count\"][]] | add) == .$count)"
     done
 }
