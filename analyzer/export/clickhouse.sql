@@ -7,16 +7,15 @@ CREATE VIEW IF NOT EXISTS leakey.worst_leaks AS
 SELECT rule, any(culprit) AS culprit, any(place) AS place, sum(leak_bytes) AS live_bytes,
        sum(leak_count) AS live_count, sum(growth) AS growth_bytes_per_second, template, branch,
        sum(processes) AS processes_count, site_id
-FROM (SELECT load_id, leak_id, rule, site_id, template, branch, leak_bytes, leak_count, growth,
-             culprit, place
+FROM (SELECT load_id, leak_id, rule, site_id, template, branch, growth, culprit, place
       FROM (SELECT load_id, leak_id, stack_id, rule, site_id, template, branch,
-                   live_bytes AS leak_bytes, live_count AS leak_count,
                    growth_bytes_per_second AS growth
             FROM leakey.current_leaks)
       ALL LEFT JOIN (SELECT load_id, stack_id, culprit, place FROM leakey.current_stacks)
       USING (load_id, stack_id))
-ALL LEFT JOIN (SELECT load_id, leak_id, count() AS processes
-               FROM leakey.current_capture_leaks GROUP BY load_id, leak_id)
+ALL INNER JOIN (SELECT load_id, leak_id, count() AS processes, sum(live_bytes) AS leak_bytes,
+                       sum(live_count) AS leak_count
+                FROM leakey.current_capture_leaks GROUP BY load_id, leak_id)
 USING (load_id, leak_id)
 GROUP BY rule, site_id, template, branch
 ORDER BY live_bytes DESC;

@@ -19,8 +19,9 @@ setup_file() {
     LEAKEY_RING=64K LEAKEY_OUTPUT=$FLEET/wrapped with_shim "$ROOT/build/tests/fleet" "$REDIS" 4 5000 >"$DIR/wrapped.truth"
     redis_stop
     for name in fleet wrapped; do
-        leakey report --format json -o "$DIR/$name.json" "$FLEET/$name"
+        leakey report --format json -o "$DIR/$name.json" "$FLEET/$name" 3>&- &
         leakey export --to clickhouse -o "$DIR/$name.sql" "$FLEET/$name"
+        wait $!
     done
     clickhouse_start
 }

@@ -14,7 +14,7 @@
 
 #define PROCESSES_MAX 4096
 #define AT_ONCE       4
-#define TURNS         80 /* of each process, two keys a turn */
+#define TURNS         70 /* of each process, two keys a turn */
 #define USERS         400
 #define PROMPTS       64 /* more than an analysis keeps apart */
 #define LEAK_EACH     10
