@@ -16,7 +16,7 @@ setup_file() {
     redis_start
     LEAKEY_RING=64K LEAKEY_OUTPUT=$FLEET/fleet with_shim "$ROOT/build/tests/fleet" "$REDIS" $PROCESSES >"$DIR/truth"
     # Rings that wrap: the report has to go by the sketches.
-    LEAKEY_RING=64K LEAKEY_OUTPUT=$FLEET/wrapped with_shim "$ROOT/build/tests/fleet" "$REDIS" 4 5000 >"$DIR/wrapped.truth"
+    LEAKEY_RING=64K LEAKEY_SAMPLE=all LEAKEY_OUTPUT=$FLEET/wrapped with_shim "$ROOT/build/tests/fleet" "$REDIS" 4 5000 >"$DIR/wrapped.truth"
     redis_stop
     for name in fleet wrapped; do
         leakey report --format json -o "$DIR/$name.json" "$FLEET/$name" 3>&- &
@@ -139,13 +139,26 @@ loaded() {
         'SELECT toInt64(round(sum(misses))) FROM leakey.causes_by_template'
 }
 
+@test "sites over the processes are the report's" {
+    loaded wrapped
+    jqr "$FILE_DIR/wrapped.json" '.heap.exact and (.heap.sites | length) > 2'
+    answers "$(jq -r '.heap | "\(.allocated_bytes) \(.allocated_count) \(.sites | length)"' "$FILE_DIR/wrapped.json")" \
+        'SELECT toInt64(sum(allocated_bytes)), toInt64(sum(allocated_count)), count() FROM leakey.biggest_sites'
+    answers "$(jq -r '.heap.sites[0] | "\(.id) \(.allocated_bytes)"' "$FILE_DIR/wrapped.json")" \
+        'SELECT site_id, toInt64(allocated_bytes) FROM leakey.biggest_sites LIMIT 1'
+    answers "$(jq -r '.heap.sites[0].stack | length' "$FILE_DIR/wrapped.json")" \
+        "SELECT count() FROM leakey.current_frames WHERE stack_id IN (SELECT stack_id FROM leakey.current_sites
+         WHERE site_id = '$(jq -r '.heap.sites[0].id' "$FILE_DIR/wrapped.json")')"
+}
+
 @test "a load that breaks off is not there at all" {
     echo part >"$FILE_DIR/loaded"
     clickhouse -q 'DROP DATABASE IF EXISTS leakey'
     grep -v '^INSERT INTO leakey.sets ' "$FILE_DIR/wrapped.sql" | clickhouse --multiquery
-    answers 4 'SELECT count() FROM leakey.captures'
+    captures=$(jq '.captures | length' "$FILE_DIR/wrapped.json")
+    answers "$captures" 'SELECT count() FROM leakey.captures'
     answers "0" 'SELECT count() FROM leakey.processes'
     answers "0" 'SELECT count() FROM leakey.current_findings'
     clickhouse --multiquery <"$FILE_DIR/wrapped.sql"
-    answers 4 'SELECT count() FROM leakey.processes'
+    answers "$captures" 'SELECT count() FROM leakey.processes'
 }

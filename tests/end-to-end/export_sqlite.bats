@@ -6,16 +6,20 @@ load lib
 setup_file() {
     lib_setup_file
     redis_start
+    LEAKEY_OUTPUT=$DIR/spikes start_with_shim spikes "$ROOT/build/tests/memory_spikes" 7 700
+    local spikes=$STARTED
     start_with_shim service "$ROOT/build/tests/llm_cache_before" \
-        --socket "$DIR/service.sock" --redis "$REDIS" --refresh-seconds 1
+        --socket "$DIR/service.sock" --redis "$REDIS" --refresh-seconds 2
     "$ROOT/build/tests/llm_load" --socket "$DIR/service.sock" --requests 400 --distinct 50 --rate 80 --seed 7 >"$DIR/load"
     stop service
+    wait "$spikes"
     LEAKEY_OUTPUT=$DIR/fleet with_shim "$ROOT/build/tests/fleet" "$REDIS" 20 >"$DIR/fleet.truth"
     redis_stop
-    leakey report --format json -o "$DIR/service.json" "$DIR/captures"
-    leakey export --to sqlite -o "$DIR/service.db" "$DIR/captures"
-    leakey report --format json -o "$DIR/fleet.json" "$DIR/fleet"
-    leakey export --to sqlite -o "$DIR/fleet.db" "$DIR/fleet"
+    mv "$DIR/captures" "$DIR/service"
+    for name in service fleet spikes; do
+        leakey report --format json -o "$DIR/$name.json" "$DIR/$name"
+        leakey export --to sqlite -o "$DIR/$name.db" "$DIR/$name"
+    done
 }
 
 teardown_file() { lib_teardown_file; }
@@ -126,7 +130,7 @@ agrees() {
         agrees $name 'SELECT finding_id, class, share_ratio FROM varying' '.findings | to_entries[] |
             .key as $finding | .value.varying[] | {finding_id: $finding, class, share_ratio}'
     done
-    agrees service 'SELECT finding_id, position, height_bytes, share_ratio FROM spike_sites' '.findings | to_entries[] |
+    agrees spikes 'SELECT finding_id, position, height_bytes, share_ratio FROM spike_sites' '.findings | to_entries[] |
         .key as $finding | .value.spike // {sites: []} | .sites | to_entries[] |
         {finding_id: $finding, position: .key} + (.value | {height_bytes, share_ratio})'
 }
@@ -148,6 +152,18 @@ agrees() {
         "$(jq -c '.leaking | sort' "$FILE_DIR/fleet.truth")" ]
 }
 
+@test "what was not recorded is NULL, not 0" {
+    redis_start
+    LEAKEY_HEAP=off LEAKEY_OUTPUT=$DIR/cache with_shim "$ROOT/build/tests/fleet" "$REDIS" 1 >"$DIR/truth"
+    LEAKEY_CACHE=off LEAKEY_OUTPUT=$DIR/heap LEAKEY_SAMPLE=all with_shim "$ROOT/build/tests/fleet" "$REDIS" 1 >"$DIR/truth"
+    for name in cache heap; do leakey export --to sqlite -o "$DIR/$name.db" "$DIR/$name"; done
+    [ "$(sqlite3 "$DIR/cache.db" 'SELECT allocated_bytes IS NULL AND live_bytes IS NULL AND reads > 0 FROM sets')" -eq 1 ]
+    [ "$(sqlite3 "$DIR/cache.db" 'SELECT min(allocated_bytes IS NULL AND peak_live_bytes IS NULL) FROM captures')" -eq 1 ]
+    [ "$(sqlite3 "$DIR/heap.db" 'SELECT reads IS NULL AND hit_ratio IS NULL AND distinct_keys IS NULL AND
+        allocated_bytes > 0 FROM sets')" -eq 1 ]
+    [ "$(sqlite3 "$DIR/heap.db" 'SELECT min(errors IS NULL) FROM captures')" -eq 1 ]
+}
+
 @test "key text is text, whatever it holds" {
     [ "$(sql fleet "SELECT count(*) FROM templates WHERE template LIKE 'it''s\\%' AND reads = 1")" -eq 1 ]
     [ "$(sql fleet 'SELECT count(*) FROM captures')" -eq 20 ]
@@ -166,14 +182,14 @@ agrees() {
 }
 
 @test "it comes whole, into a pipe too, or not at all" {
-    leakey export --to sqlite "$FILE_DIR/captures" | cat >"$DIR/piped.db"
+    leakey export --to sqlite "$FILE_DIR/service" | cat >"$DIR/piped.db"
     [ "$(sqlite3 "$DIR/piped.db" 'SELECT count(*) FROM sites')" = "$(sql service 'SELECT count(*) FROM sites')" ]
-    run -2 leakey export --to sqlite -o /dev/full "$FILE_DIR/captures"
+    run -2 leakey export --to sqlite -o /dev/full "$FILE_DIR/service"
     [[ $output == *'cannot write: No space left on device'* ]]
     (
         ulimit -f 64
         trap '' XFSZ
-        run -2 leakey export --to sqlite -o "$DIR/none.db" "$FILE_DIR/captures"
+        run -2 leakey export --to sqlite -o "$DIR/none.db" "$FILE_DIR/service"
     )
     [ ! -e "$DIR/none.db" ]
     [ -z "$(find "$DIR" -name '.leakey-*')" ]
