@@ -72,9 +72,9 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 	-Wl,--version-script=$(BUILD)/exports.map
 # Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
-ANALYZER_FLAGS = -Ishim -Ianalyzer -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
+ANALYZER_FLAGS = -Ishim -Ianalyzer -I$(BUILD)/embedded -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
 ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
-ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson protobuf-c z m stdc++)
+ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson protobuf-c sqlite3 z m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
 PROGRAM_FLAGS = -O1 -pthread
@@ -132,6 +132,14 @@ $(PROTO_OBJECTS): $(BUILD)/obj/proto/%.o: $(BUILD)/proto/%.c $(BUILD)/flags.stam
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -W%,$(COMMON_FLAGS) $(ANALYZER_FLAGS)) -c $< -o $@
 $(call objects,$(filter analyzer/export/% tests/unit/test_export%,$(ANALYZER) $(UNIT))): $(patsubst analyzer/%.proto,$(BUILD)/proto/%.pb-c.h,$(PROTO))
+
+# The SQL of databases stands in files of its own and is compiled in: X.c finds analyzer/…/X.sql as a string, X_sql, in
+# X.sql.h.
+EMBEDDED := $(sort $(shell find analyzer -name '*.sql'))
+$(EMBEDDED:analyzer/%.sql=$(BUILD)/obj/analyzer/%.o): $(BUILD)/obj/analyzer/%.o: $(BUILD)/embedded/%.sql.h
+$(BUILD)/embedded/%.sql.h: analyzer/%.sql
+	@mkdir -p $(@D)
+	$(Q){ echo 'static const char $(*F)_sql[] ='; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } >$@
 
 define archive
 $(call say,AR,$@)

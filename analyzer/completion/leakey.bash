@@ -8,7 +8,7 @@ _leakey() {
     local symbols='--sysroot --debug-path --debuginfod'
     local normalisers='all timestamp uuid counter random whitespace case unicode order number-format salt signed-url
         temp-path version address identifier'
-    local exporters='pprof collapsed speedscope oracleGeneral csv' keys='text hash'
+    local exporters='pprof collapsed speedscope sqlite clickhouse oracleGeneral csv' keys='text hash'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' formats='text json' i

@@ -1,6 +1,7 @@
-/* The table of exporters. */
+/* The table of exporters, and what several of them share. */
 #include "export/export.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "export/exporters.h"
@@ -20,6 +21,13 @@ const struct exporter exporters[] = {
      .summary = "flame graphs of every metric, for speedscope",
      .heap = true,
      .write = export_speedscope},
+    {.name = "sqlite",
+     .summary = "a database file of tables, with views that answer questions",
+     .binary = true,
+     .write = export_sqlite},
+    {.name = "clickhouse",
+     .summary = "the same tables as SQL, for clickhouse-client --multiquery",
+     .write = export_clickhouse},
     {.name = "oracleGeneral",
      .summary = "trace of cache reads, for libCacheSim",
      .binary = true,
@@ -39,4 +47,14 @@ const struct exporter *exporter_named(const char *name)
         if (strcmp(exporter->name, name) == 0)
             return exporter;
     return NULL;
+}
+
+bool export_write(const void *bytes, size_t size, FILE *out, GError **error)
+{
+    errno = 0;
+    if (fwrite(bytes, 1, size, out) == size)
+        return true;
+    g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "cannot write: %s",
+                g_strerror(errno == 0 ? EIO : errno));
+    return false;
 }

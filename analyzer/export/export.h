@@ -58,6 +58,9 @@ const char *export_metric_unit(enum export_number metric);
 /* EXPORT_METRICS when there is none of that name. */
 enum export_number export_metric_named(const char *name);
 
+/* For much at once: false with the reason, which the stream itself forgets. */
+bool export_write(const void *bytes, size_t size, FILE *out, GError **error);
+
 struct export_stack {
     const char *id; /* of the site */
     const struct stack *stack;

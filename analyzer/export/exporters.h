@@ -14,5 +14,9 @@ bool export_oracle_general(const struct analysis *analysis, const struct export_
                            FILE *out, GError **error);
 bool export_csv(const struct analysis *analysis, const struct export_options *options, FILE *out,
                 GError **error);
+bool export_sqlite(const struct analysis *analysis, const struct export_options *options, FILE *out,
+                   GError **error);
+bool export_clickhouse(const struct analysis *analysis, const struct export_options *options,
+                       FILE *out, GError **error);
 
 #endif

@@ -173,7 +173,10 @@ static void add_leak(struct finder *finder, guint index, uint32_t site,
     leak->confidence_ratio =
         MAX(leak->confidence_ratio, MIN(verdict->confidence, leak_limits.most_confidence));
     leak->exact &= capture_is_exact(capture);
+    struct estimate before = leak->live;
     add_survivors(finder, index, site, verdict, leak);
+    leak_add_capture(leak, finder->report, index, leak->live.bytes - before.bytes,
+                     leak->live.count - before.count, verdict->slope);
 }
 
 /* By the whole run's events. Where there are too few survivors to show a shape, or it is realloc

@@ -94,6 +94,15 @@ void leak_add_growth(struct leak_candidate *leak, double slope, const double int
     leak->to_seconds = MAX(leak->to_seconds, to_seconds);
 }
 
+void leak_add_capture(struct leak_candidate *leak, struct report *report, guint capture,
+                      double live_bytes, double live_count, double slope)
+{
+    struct leak_capture one = {capture, live_bytes, live_count, slope};
+    if (leak->captures == NULL)
+        leak->captures = report_array(report, sizeof(one));
+    g_array_append_val(leak->captures, one);
+}
+
 /* ---- One leak, one report ---- */
 
 static bool same_frame(const struct frame *a, const struct frame *b)
@@ -190,6 +199,7 @@ static struct leak_report *publish(struct report *report, const struct leak_cand
     leak->bytes_per_command = counted ? candidate->tagged.bytes / candidate->commands : NAN;
     leak->count_per_command = counted ? candidate->tagged.count / candidate->commands : NAN;
     leak->exact = candidate->exact;
+    leak->captures = candidate->captures;
     leak->reach = candidate->reach;
     return leak;
 }

@@ -38,6 +38,7 @@ struct leak_candidate { /* one rule's, at one site, over all captures */
     double commands;           /* of that outcome on that template; NAN unknown */
     GArray *branches;          /* struct leak_branch; NULL none */
     struct estimate live;      /* of what leaks */
+    GArray *captures;          /* struct leak_capture; NULL unknown */
     struct estimate tagged;    /* of these, what belongs to that outcome on that template */
     double grown_bytes, grown_interval[2]; /* growth times its time, summed over the captures */
     double first_seconds;            /* of the set's clock: when the first of what leaks was born */
@@ -64,6 +65,10 @@ void weigh_unreachable(struct report *report, struct symbols *symbols, GPtrArray
  */
 void leak_add_growth(struct leak_candidate *leak, double slope, const double interval[2],
                      double from_seconds, double to_seconds);
+
+/* Notes what one capture has of it; `slope` NAN where it does not grow. */
+void leak_add_capture(struct leak_candidate *leak, struct report *report, guint capture,
+                      double live_bytes, double live_count, double slope);
 
 /* Survivors' births by window (GROWTH_WINDOWS of equal work): whether they are in about as many
  * windows as their number lets expect, and whether the last window, where turnover leaves them, has

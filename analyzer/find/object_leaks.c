@@ -165,7 +165,8 @@ static double judge(const struct run *run, const GArray *survivors)
     return 1 - exp2(-(old - 1) / 2);
 }
 
-static void add_run(struct leak_candidate *leak, const struct run *run, GArray *survivors)
+static void add_run(struct report *report, struct leak_candidate *leak, const struct run *run,
+                    GArray *survivors)
 {
     g_array_sort(survivors, compare_survivors);
     double confidence = judge(run, survivors);
@@ -178,9 +179,11 @@ static void add_run(struct leak_candidate *leak, const struct run *run, GArray *
         bytes += (double)size;
     }
     leak->exact &= run->capture->dropped_count == 0 && run->capture->damage == 0;
+    double slope = bytes / ((double)(run->clock.end_ns - run->clock.start_ns) / NS_PER_SECOND);
+    leak_add_capture(leak, report, run->index, bytes, (double)survivors->len,
+                     confidence > 0 ? slope : NAN);
     if (confidence <= 0)
         return;
-    double slope = bytes / ((double)(run->clock.end_ns - run->clock.start_ns) / NS_PER_SECOND);
     double doubt = Z_95 / sqrt((double)survivors->len); /* of a Poisson process's rate */
     double interval[2] = {slope * MAX(1 - doubt, 0), slope * (1 + doubt)};
     leak_add_growth(leak, slope, interval,
@@ -255,7 +258,7 @@ static void read_capture(struct finder *finder, guint index)
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         struct group *group = value;
         if (group->survivors->len != 0)
-            add_run(group->leak, &run, group->survivors);
+            add_run(finder->report, group->leak, &run, group->survivors);
         g_array_set_size(group->survivors, 0);
     }
     g_array_free(ticks, TRUE);

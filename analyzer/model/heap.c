@@ -129,7 +129,7 @@ static gint compare_sites(gconstpointer a, gconstpointer b)
     return strcmp(x->id, y->id);
 }
 
-static void publish_sites(GHashTable *sums, struct report *report)
+static void publish_sites(GHashTable *sums, GPtrArray *sites)
 {
     GHashTableIter iterator;
     gpointer value;
@@ -143,9 +143,20 @@ static void publish_sites(GHashTable *sums, struct report *report)
         estimate_interval(&sum->live, site->live_bytes_interval);
         site->allocated_bytes_interval[0] = MAX(site->allocated_bytes - margin, 0);
         site->allocated_bytes_interval[1] = site->allocated_bytes + margin;
-        g_ptr_array_add(report->heap.sites, site);
+        g_ptr_array_add(sites, site);
     }
-    g_ptr_array_sort(report->heap.sites, compare_sites);
+    g_ptr_array_sort(sites, compare_sites);
+}
+
+GPtrArray *heap_capture_sites(struct report *report, struct symbols *symbols,
+                              const struct capture *capture)
+{
+    GHashTable *sums = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    GPtrArray *sites = g_ptr_array_new();
+    add_capture(sums, report, symbols, capture);
+    publish_sites(sums, sites);
+    g_hash_table_destroy(sums);
+    return sites;
 }
 
 const struct site_report *heap_site(const struct report *report, const char *identity)
@@ -289,7 +300,7 @@ void heap_model(struct report *report, struct symbols *symbols, GPtrArray *captu
     GHashTable *sums = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     for (guint i = 0; i < captures->len; i++)
         add_capture(sums, report, symbols, g_ptr_array_index(captures, i));
-    publish_sites(sums, report);
+    publish_sites(sums, report->heap.sites);
     g_hash_table_destroy(sums);
     sum_heap(&report->heap, captures);
     make_timeline(&report->heap, captures);

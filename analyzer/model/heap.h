@@ -26,6 +26,10 @@ double capture_start_seconds(const struct capture *capture, GPtrArray *captures)
 /* Whether the capture recorded every allocation and lost none of them. */
 bool capture_is_exact(const struct capture *capture);
 
+/* The sites of one capture alone: of struct site_report *, which are the report's. To be freed. */
+GPtrArray *heap_capture_sites(struct report *report, struct symbols *symbols,
+                              const struct capture *capture);
+
 /* The heap's site of that identity; NULL when nothing was allocated there. */
 const struct site_report *heap_site(const struct report *report, const char *identity);
 

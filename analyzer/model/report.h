@@ -59,6 +59,12 @@ struct leak_branch {
 /* "on misses", "on error replies": the branch in words. */
 const char *leak_branch_words(const char *name);
 
+struct leak_capture { /* what one process has of a leak */
+    guint capture;    /* index */
+    double live_bytes, live_count;
+    double growth_bytes_per_second; /* NAN: it does not grow there */
+};
+
 struct leak_report {
     const char *rule; /* heap-leak reply-leak context-leak */
     const struct site_report *site;
@@ -74,6 +80,7 @@ struct leak_report {
     double bytes_per_command; /* of that outcome on that template; NAN */
     double count_per_command; /* leaked objects per such command; NAN */
     bool exact;
+    GArray *captures; /* struct leak_capture; their live memory adds up. NULL unknown */
     const struct reach_report *reach; /* of all blocks of its site; NULL: not searched */
 };
 
