@@ -91,7 +91,8 @@ rendered() { cmark-gfm --unsafe -e table -e autolink -e strikethrough -e tagfilt
     sarif moved
     same_text "fingerprints" "$(jq -c "$prints" "$DIR/heap.sarif")" "$(jq -c "$prints" "$DIR/moved.sarif")"
     jqr "$DIR/heap.sarif" "($prints) | length == 2 and .[0] != .[1]"
-    ! cmp -s <(jq -c '[.. | .startLine? // empty]' "$DIR/heap.sarif") <(jq -c '[.. | .startLine? // empty]' "$DIR/moved.sarif")
+    run -1 cmp -s <(jq -c '[.. | .startLine? // empty]' "$DIR/heap.sarif") \
+        <(jq -c '[.. | .startLine? // empty]' "$DIR/moved.sarif")
 }
 
 @test "SARIF without symbols is valid, and each result still has a place" {
@@ -184,9 +185,9 @@ END
     grep -q 'fail-on-regression' "$DIR/commands"
     while read -r _ command rest; do
         leakey "$command" --help >"$DIR/help"
-        for option in $(grep -oE -- '--[a-z][a-z-]*' <<<"${rest%% -- *}"); do
+        while read -r option; do
             grep -q -- "$option" "$DIR/help"
-        done
+        done < <(grep -oE -- '--[a-z][a-z-]*' <<<"${rest%% -- *}")
         format=$(grep -oP -- '--format \K\w+' <<<"$rest") || continue
         run leakey "$command" --format "$format"
         [[ $output != *"no format"* ]]

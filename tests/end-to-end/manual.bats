@@ -53,12 +53,12 @@ of_zsh() { awk -v command="$1" '$0 ~ "^    ([a-z-]+ \\| )*" command "( \\| [a-z-
 @test "each format that a command has is offered" {
     for command in report compare what-if; do
         run leakey "$command" --format nothing x
-        for format in $(sed -n 's/.*there are: //p' <<<"$output"); do
+        while read -r format; do
             echo "$command $format"
             of_zsh "$command" | grep -qE "format:\(.*\b$format\b"
             bash -c 'source "$1"; COMP_WORDS=(leakey "$2" --format ""); COMP_CWORD=3; _leakey; printf "%s\n" "${COMPREPLY[@]}"' \
                 bash "$COMPLETION/leakey.bash" "$command" | grep -qx "$format"
-        done
+        done < <(sed -n 's/.*there are: //p' <<<"$output" | tr ' ' '\n')
     done
 }
 
