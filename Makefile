@@ -74,7 +74,7 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
 ANALYZER_FLAGS = -Ishim -Ianalyzer -I$(BUILD)/embedded -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
 ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
-ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson protobuf-c sqlite3 z m stdc++)
+ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson ncursesw microhttpd protobuf-c sqlite3 z m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
 SERVICE_FLAGS = -O1 -pthread
 PROGRAM_FLAGS = -O1 -pthread
@@ -383,7 +383,9 @@ INSTALLED := \
 	$(foreach f,$(wildcard analyzer/man/*.1),$f:644:share/man/man1/$(notdir $f)) \
 	$(foreach f,$(wildcard analyzer/man/*.5),$f:644:share/man/man5/$(notdir $f)) \
 	$(foreach f,$(wildcard analyzer/completion/leakey.bash),$f:644:share/bash-completion/completions/leakey) \
-	$(foreach f,$(wildcard analyzer/completion/_leakey),$f:644:share/zsh/site-functions/_leakey)
+	$(foreach f,$(wildcard analyzer/completion/_leakey),$f:644:share/zsh/site-functions/_leakey) \
+	analyzer/dashboard/leakey.json:644:share/leakey/dashboard.json \
+	analyzer/dashboard/leakey.rules.yml:644:share/leakey/leakey.rules.yml
 PKGCONFIG = $(PKGCONFIGDIR)/leakey.pc
 
 install: all ## into PREFIX (/usr/local), below DESTDIR

@@ -26,6 +26,8 @@ int cmd_pause(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_what_if(int argc, char **argv);
 
 #endif

@@ -15,6 +15,8 @@ static const struct command {
     {"what-if", "the hit ratio with other keys, TTLs or cache sizes", cmd_what_if},
     {"export", "what was found, for pprof, flame graphs, databases and simulators", cmd_export},
     {"dump", "a capture's events and tables as text", cmd_dump},
+    {"top", "a running process, live: memory, sites, templates, misses", cmd_top},
+    {"serve", "the running captures of a directory as metrics for Prometheus", cmd_serve},
     {"pause", "make a running process record nothing for a while", cmd_pause},
     {"resume", "make it record again", cmd_resume},
     {"check", "whether captures are whole", cmd_check},

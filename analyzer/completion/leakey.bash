@@ -1,14 +1,14 @@
 # bash completion for leakey
 
 _leakey() {
-    local commands='record report compare what-if export dump pause resume check'
+    local commands='record report compare what-if export dump top serve pause resume check'
     local rules='any duplicate-input-miss reader-writer-mismatch salted-key false-hit unbounded-cardinality
         never-read missing-ttl short-ttl evicted-early stale-version stampede oversized-value not-worth-caching
         heap-leak reply-leak context-leak memory-spike'
     local symbols='--sysroot --debug-path --debuginfod'
     local normalisers='all timestamp uuid counter random whitespace case unicode order number-format salt signed-url
         temp-path version address identifier'
-    local exporters='pprof collapsed speedscope sqlite clickhouse oracleGeneral csv' keys='text hash'
+    local exporters='pprof collapsed speedscope sqlite clickhouse oracleGeneral csv openmetrics' keys='text hash'
     local parts='header events sites live modules templates verbs timeline all'
     local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local options='' formats='text json' i
@@ -56,6 +56,8 @@ _leakey() {
         keys='number text'
         ;;
     dump) options="--what --format --output $symbols --help" ;;
+    top) options='--interval --once --help' ;;
+    serve) options='--listen --templates --sites --keep --help' ;;
     pause | resume | check) options='--help' ;;
     esac
     case $previous in
@@ -80,11 +82,13 @@ _leakey() {
             compopt -o default
         fi
         ;;
-    --top | --ttl | --template | --price-gpu-hour | --price-gib-month) ;;
+    --top | --ttl | --template | --interval | --listen | --templates | --sites | --keep | --price-gpu-hour | --price-gib-month) ;;
     *)
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
-        elif [[ $command == pause || $command == resume ]]; then
+        elif [[ $command == serve ]]; then
+            compopt -o dirnames
+        elif [[ $command == pause || $command == resume || ($command == top && $word == [0-9]*) ]]; then
             mapfile -t COMPREPLY < <(cd /proc && compgen -d -X '!*([0-9])' -- "$word")
         elif [[ $command == record && $previous != -o && $previous != --output ]]; then
             mapfile -t COMPREPLY < <(compgen -c -- "$word")

@@ -38,6 +38,9 @@ const struct exporter exporters[] = {
      .keys = true,
      .trace = true,
      .write = export_csv},
+    {.name = "openmetrics",
+     .summary = "the metrics of `leakey serve`, for Prometheus",
+     .write = export_openmetrics},
     {0},
 };
 

@@ -18,5 +18,7 @@ bool export_sqlite(const struct analysis *analysis, const struct export_options 
                    GError **error);
 bool export_clickhouse(const struct analysis *analysis, const struct export_options *options,
                        FILE *out, GError **error);
+bool export_openmetrics(const struct analysis *analysis, const struct export_options *options,
+                        FILE *out, GError **error);
 
 #endif

@@ -43,6 +43,10 @@ struct spike_train {
 /* Looks for a train in a capture's timeline (struct timeline_point); clear it afterwards. */
 bool spike_train_find(const GArray *timeline, uint64_t sample_bytes, struct spike_train *train);
 void spike_train_clear(struct spike_train *train);
+/* spikes.c: the same, unless a period is but a few cache commands. Needs the capture's whole-run
+ * tables alone. */
+struct capture;
+bool spike_train_of(const struct capture *capture, struct spike_train *train);
 
 /* The chance that `gaps` gaps between events at random times (Poisson) have a coefficient of
  * variation of at most that. */

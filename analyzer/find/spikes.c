@@ -43,6 +43,16 @@ static double commands_in(const struct capture *capture, double seconds)
     return calls / ((double)(last - first) / NS_PER_SECOND) * seconds;
 }
 
+bool spike_train_of(const struct capture *capture, struct spike_train *train)
+{
+    if (!spike_train_find(capture->timeline, capture->header.sample_bytes, train))
+        return false;
+    if (commands_in(capture, train->period_seconds) >= spike_limits.least_commands)
+        return true;
+    spike_train_clear(train);
+    return false;
+}
+
 static const char *first_function(const struct spike_report *spike)
 {
     const struct spike_site *site =
@@ -90,32 +100,30 @@ static void judge_capture(struct finder *finder, guint index)
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     struct spike_train train;
     struct spike_source source;
-    if (!spike_train_find(capture->timeline, capture->header.sample_bytes, &train))
+    if (!spike_train_of(capture, &train))
         return;
-    if (commands_in(capture, train.period_seconds) >= spike_limits.least_commands) {
-        const struct spike *first = &g_array_index(train.spikes, struct spike, 0);
-        struct spike_report *spike = report_alloc(finder->report, sizeof(*spike));
-        spike_find_source(finder->report, finder->symbols, finder->captures, index, &train,
-                          finder->names, &source);
-        *spike = (struct spike_report){
-            .period_seconds = train.period_seconds,
-            .period_variation_ratio = train.period_variation,
-            .height_bytes = train.height_bytes,
-            .height_interval = {train.height_interval[0], train.height_interval[1]},
-            .base_bytes = train.base_bytes,
-            .lasting_seconds = train.lasting_seconds,
-            .first_seconds = first->rise_seconds + capture_start_seconds(capture, finder->captures),
-            .count = train.spikes->len,
-            .covered_count = source.covered,
-            .confidence_ratio = MIN(1 - train.chance, spike_limits.most_confidence),
-            .processes = 1,
-            .exact = capture_is_exact(capture),
-            .more = train.more,
-            .sites = source.sites,
-            .outcome = source.outcome,
-        };
-        add_found(finder, spike, source.template_name);
-    }
+    const struct spike *first = &g_array_index(train.spikes, struct spike, 0);
+    struct spike_report *spike = report_alloc(finder->report, sizeof(*spike));
+    spike_find_source(finder->report, finder->symbols, finder->captures, index, &train,
+                      finder->names, &source);
+    *spike = (struct spike_report){
+        .period_seconds = train.period_seconds,
+        .period_variation_ratio = train.period_variation,
+        .height_bytes = train.height_bytes,
+        .height_interval = {train.height_interval[0], train.height_interval[1]},
+        .base_bytes = train.base_bytes,
+        .lasting_seconds = train.lasting_seconds,
+        .first_seconds = first->rise_seconds + capture_start_seconds(capture, finder->captures),
+        .count = train.spikes->len,
+        .covered_count = source.covered,
+        .confidence_ratio = MIN(1 - train.chance, spike_limits.most_confidence),
+        .processes = 1,
+        .exact = capture_is_exact(capture),
+        .more = train.more,
+        .sites = source.sites,
+        .outcome = source.outcome,
+    };
+    add_found(finder, spike, source.template_name);
     spike_train_clear(&train);
 }
 

@@ -80,7 +80,7 @@ static struct site_sum *site_for(GHashTable *sums, struct report *report, const 
     return sum;
 }
 
-static struct estimate *estimate_live(const struct capture *capture)
+struct estimate *estimate_live(const struct capture *capture)
 {
     struct estimate *live = g_new0(struct estimate, capture->sites->len);
     for (guint i = 0; i < capture->live->len; i++) {

@@ -18,6 +18,9 @@ void estimate_add(struct estimate *estimate, uint64_t size, uint64_t sample_byte
 /* The 95 % interval of its bytes, never below what was seen. */
 void estimate_interval(const struct estimate *estimate, double interval[2]);
 
+/* What is live at each of the capture's sites, by its live entries. g_free. */
+struct estimate *estimate_live(const struct capture *capture);
+
 enum lk_live_kind live_kind(const struct lk_live *entry);
 
 /* Seconds from the first capture's start to this one's. */

@@ -165,9 +165,10 @@ static void add_segment(struct capture *capture, const struct segment_head *foun
         g_array_append_val(capture->segments, segment);
 }
 
-/* Takes `data` over. fd < 0: bytes of no file. */
+/* Takes `data` over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
 static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *heads,
-                                     const char *name, int fd, GError **error)
+                                     const GArray *extents, const char *name, int fd,
+                                     GError **error)
 {
     struct lk_header header = {.version = 0};
     memcpy(&header, data, MIN(bytes, sizeof(header)));
@@ -181,7 +182,7 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
     read_header(capture);
     for (guint i = 0; i < heads->len; i++)
         add_segment(capture, &g_array_index(heads, struct segment_head, i));
-    capture_read_tables(capture, capture->segments);
+    capture_read_tables(capture, capture->segments, extents);
     capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
@@ -219,13 +220,32 @@ struct capture *capture_open(const char *path, GError **error)
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
     } else {
-        capture = capture_parse(data, bytes, heads, path, fd, error);
+        capture = capture_parse(data, bytes, heads, NULL, path, fd, error);
     }
     g_array_free(heads, TRUE);
     if (capture == NULL)
         close(fd);
     else
         capture->fd = fd;
+    return capture;
+}
+
+struct capture *capture_open_tables(int fd, const char *name, unsigned tables, GError **error)
+{
+    size_t bytes = 0;
+    GError *cause = NULL;
+    GArray *extents = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
+    struct capture *capture = NULL;
+    uint8_t *data = snapshot_tables(fd, &bytes, tables, extents, &cause);
+    if (data == NULL)
+        g_propagate_prefixed_error(error, cause, "%s: ", name);
+    else
+        capture = capture_parse(data, bytes, none, extents, name, fd, error);
+    if (capture != NULL)
+        capture->fd = fd;
+    g_array_free(extents, TRUE);
+    g_array_free(none, TRUE);
     return capture;
 }
 
@@ -236,7 +256,7 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     if (data == NULL)
         return NULL;
     GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct capture *capture = capture_parse(data, size, none, name, -1, error);
+    struct capture *capture = capture_parse(data, size, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }

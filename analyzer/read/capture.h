@@ -129,6 +129,14 @@ struct capture *capture_open(const char *path, GError **error);
  * missing end mark gives CAPTURE_END_UNKNOWN. */
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error);
+/* The whole-run tables alone, for who reads a running process's capture again and again: no events,
+ * no histories, and of what is large only what is asked for. `fd` is of the file: the capture
+ * closes it, unless there is an error. */
+enum capture_tables {
+    CAPTURE_LIVE = 1u << 0, /* live entries; not those of every-allocation mode */
+    CAPTURE_TIMELINE = 1u << 1,
+};
+struct capture *capture_open_tables(int fd, const char *name, unsigned tables, GError **error);
 void capture_free(struct capture *capture);
 
 /* Hands out the ring's heap events with times in [from_ns, to_ns) in order of time, without holding

@@ -31,8 +31,8 @@ static bool boot_is_ours(const struct lk_header *header)
     return n == 32 && strncmp(digits, ours, 32) == 0;
 }
 
-/* Field 22 of /proc/PID/stat; 0 when there is no such process. The name in field 2 may hold
- * anything. */
+/* Field 22 of /proc/PID/stat; 0 when there is no such process, or one that has ended and that
+ * nobody has waited for yet. The name in field 2 may hold anything. */
 static uint64_t start_ticks(const char *pid)
 {
     char path[64], *text = NULL;
@@ -41,6 +41,8 @@ static uint64_t start_ticks(const char *pid)
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return 0;
     const char *at = strrchr(text, ')');
+    if (at != NULL && (g_str_has_prefix(at, ") Z") || g_str_has_prefix(at, ") X")))
+        at = NULL;
     for (int field = 2; at != NULL && field < STAT_START_FIELD; field++)
         at = strchr(at + 1, ' ');
     if (at != NULL)
@@ -49,7 +51,8 @@ static uint64_t start_ticks(const char *pid)
     return ticks;
 }
 
-enum mapped { MAPPED_NO, MAPPED_YES, MAPPED_HIDDEN };
+/* MAPPED_GONE: it is about to end, and has no memory any more. */
+enum mapped { MAPPED_NO, MAPPED_YES, MAPPED_HIDDEN, MAPPED_GONE };
 
 /* Whether the process maps the file: by inode, as the device differs between views of an overlay.
  */
@@ -61,6 +64,8 @@ static enum mapped maps_file(const char *pid, const struct stat *file)
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return MAPPED_HIDDEN;
     enum mapped found = strstr(text, wanted) != NULL ? MAPPED_YES : MAPPED_NO;
+    if (*text == '\0')
+        found = MAPPED_GONE;
     g_free(text);
     return found;
 }
@@ -87,7 +92,11 @@ enum capture_end capture_find_end(const struct lk_header *header, int fd)
         return CAPTURE_END_UNKNOWN;
     snprintf(pid, sizeof(pid), "%u", header->pid);
     uint64_t ticks = start_ticks(pid);
-    if (ticks != 0 && ticks == header->process_start_ticks)
-        return maps_file(pid, &file) == MAPPED_NO ? CAPTURE_END_EXEC : CAPTURE_END_RUNNING;
+    if (ticks != 0 && ticks == header->process_start_ticks) {
+        enum mapped mapped = maps_file(pid, &file);
+        if (mapped == MAPPED_GONE)
+            return CAPTURE_END_SIGNAL;
+        return mapped == MAPPED_NO ? CAPTURE_END_EXEC : CAPTURE_END_RUNNING;
+    }
     return runs_under_another_pid(header, &file) ? CAPTURE_END_RUNNING : CAPTURE_END_SIGNAL;
 }

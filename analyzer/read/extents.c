@@ -308,14 +308,16 @@ static gint compare_points(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-void capture_read_tables(struct capture *capture, GArray *segments)
+void capture_read_tables(struct capture *capture, GArray *segments, const GArray *extents)
 {
     g_array_set_size(capture->sites, 1);
     g_array_set_size(capture->templates, 1);
     g_array_set_size(capture->verbs, 1);
     uint64_t offset = LK_GRANULE;
-    while (offset + sizeof(struct lk_extent) <= capture->bytes)
+    while (extents == NULL && offset + sizeof(struct lk_extent) <= capture->bytes)
         offset += read_extent(capture, offset, segments) * LK_GRANULE;
+    for (guint i = 0; extents != NULL && i < extents->len; i++)
+        read_extent(capture, g_array_index(extents, uint64_t, i), segments);
     finish_sites(capture);
     check_live(capture);
     capture_finish_heap_segments(capture);

@@ -19,6 +19,9 @@ struct segment_head {
  * filled, but for records of a process that still runs: the beginnings of those that are left out
  * are put in `heads` (struct segment_head). */
 uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error);
+/* The same of its whole-run tables alone (enum capture_tables): where these are is put in `extents`
+ * (uint64_t). */
+uint8_t *snapshot_tables(int fd, size_t *bytes, unsigned tables, GArray *extents, GError **error);
 uint8_t *snapshot_memory(const void *from, size_t bytes, GError **error); /* a copy */
 void snapshot_free(uint8_t *data, size_t bytes);
 /* Reads up to `bytes` at `offset`; how many there were. */
@@ -81,9 +84,10 @@ struct ring_stream *ring_merge_first(struct ring_merge *merge);
 void ring_merge_step(struct ring_merge *merge);
 void ring_merge_release(struct ring_merge *merge);
 
-/* extents.c: walks the extents, fills every table, and adds the ring's segments of records to
- * `segments` (struct ring_segment, of which offset and held are known). */
-void capture_read_tables(struct capture *capture, GArray *segments);
+/* extents.c: walks the extents (those at `extents`, uint64_t; NULL: all), fills every table, and
+ * adds the ring's segments of records to `segments` (struct ring_segment, of which offset and held
+ * are known). */
+void capture_read_tables(struct capture *capture, GArray *segments, const GArray *extents);
 
 /* sites.c: the extents of the heap's tables. */
 void read_counts(struct capture *capture, const struct lk_extent *head, const uint8_t *data,

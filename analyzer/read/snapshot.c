@@ -51,6 +51,24 @@ static void settle_segment(int fd, uint8_t *granule, size_t offset)
     memset(granule, 0, LK_GRANULE);
 }
 
+/* Whether the extent is one of the tables that are wanted. */
+static bool is_wanted(uint32_t kind, unsigned tables)
+{
+    switch (kind) {
+    case LK_EXTENT_SEGMENT:
+    case LK_EXTENT_HEAP_SEGMENT:
+    case LK_EXTENT_BLOCKS:
+    case LK_EXTENT_HISTORY:
+        return false;
+    case LK_EXTENT_LIVE:
+        return tables & CAPTURE_LIVE;
+    case LK_EXTENT_TIMELINE:
+        return tables & CAPTURE_TIMELINE;
+    default:
+        return true;
+    }
+}
+
 /* Reads one extent (a granule where its size is damaged); how many granules to go on by. Zeros are
  * not written: the memory is zero already, and takes no room then. */
 static size_t read_extent(int fd, uint8_t *data, size_t size, size_t offset, bool running,
@@ -91,6 +109,25 @@ static void read_all(int fd, uint8_t *data, size_t size, GArray *heads)
         offset += read_extent(fd, data, size, offset, running, heads) * LK_GRANULE;
 }
 
+/* Of a file whose tables alone are wanted. */
+static void read_tables(int fd, uint8_t *data, size_t size, unsigned tables, GArray *extents)
+{
+    const struct lk_header *header = (const void *)data;
+    snapshot_read(fd, data, MIN(size, LK_GRANULE), 0);
+    size_t used = size < LK_GRANULE ? 0 : (size_t)MIN((uint64_t)size, header->used_bytes);
+    for (uint64_t offset = LK_GRANULE, next; offset < used; offset = next) {
+        struct lk_extent head = {.kind = 0};
+        size_t left = used - offset;
+        snapshot_read(fd, &head, MIN(sizeof(head), left), offset);
+        bool sound = head.granules != 0 && head.granules <= left / LK_GRANULE;
+        next = offset + (sound ? head.granules : 1) * (uint64_t)LK_GRANULE;
+        if (head.kind == 0 || !is_wanted(head.kind, tables))
+            continue;
+        snapshot_read(fd, data + offset, MIN(next - offset, left), offset);
+        g_array_append_val(extents, offset);
+    }
+}
+
 /* Pages that are never written to take no memory: a large ring of heap events costs none. */
 static uint8_t *take_memory(size_t bytes, GError **error)
 {
@@ -102,7 +139,8 @@ static uint8_t *take_memory(size_t bytes, GError **error)
     return NULL;
 }
 
-uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error)
+/* Room for the file's bytes; NULL with an error. */
+static uint8_t *room_for_file(int fd, size_t *bytes, GError **error)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
@@ -114,9 +152,22 @@ uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error)
         return NULL;
     }
     *bytes = (size_t)status.st_size;
-    uint8_t *data = take_memory(*bytes, error);
+    return take_memory(*bytes, error);
+}
+
+uint8_t *snapshot_file(int fd, size_t *bytes, GArray *heads, GError **error)
+{
+    uint8_t *data = room_for_file(fd, bytes, error);
     if (data != NULL)
         read_all(fd, data, *bytes, heads);
+    return data;
+}
+
+uint8_t *snapshot_tables(int fd, size_t *bytes, unsigned tables, GArray *extents, GError **error)
+{
+    uint8_t *data = room_for_file(fd, bytes, error);
+    if (data != NULL)
+        read_tables(fd, data, *bytes, tables, extents);
     return data;
 }
 

@@ -15,7 +15,8 @@ mode_of() { stat -c %a "$DIR/stage$prefix/$1"; }
 
 @test "install puts each file where it belongs, and nothing elsewhere" {
     staged install
-    expected=(bin/leakey lib/libleakey.so lib/pkgconfig/leakey.pc)
+    expected=(bin/leakey lib/libleakey.so lib/pkgconfig/leakey.pc share/leakey/dashboard.json
+        share/leakey/leakey.rules.yml)
     for page in "$ROOT"/analyzer/man/*.[1-8]; do
         [ ! -e "$page" ] || expected+=("share/man/man${page##*.}/${page##*/}")
     done
