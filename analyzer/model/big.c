@@ -13,8 +13,8 @@ void *big_new0(size_t bytes)
 
     if (bytes < MAPPED_BYTES_MIN)
         return g_malloc0(bytes);
-    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
     if (memory == MAP_FAILED)
         g_error("no memory for %zu bytes", bytes);
     madvise(memory, bytes, MADV_HUGEPAGE);

@@ -1,5 +1,6 @@
 /* A map from 64-bit hashes to 32-bit numbers: linear probing, deletion by shifting back. A slot's
- * place is given by the upper bits, so that growing walks through old and new slots in one order. */
+ * place is given by the upper bits, so that growing walks through old and new slots in one order.
+ */
 #include "model/map.h"
 
 #include "model/big.h"

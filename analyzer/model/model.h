@@ -32,7 +32,7 @@ struct analysis_options {
     void *progress_context;
     struct symbol_search search;
     const struct suppressions *suppressions; /* NULL: none */
-    bool curve; /* draw the miss-ratio curve, which takes another replay */
+    bool curve;          /* draw the miss-ratio curve, which takes another replay */
     GPtrArray *searches; /* of struct search *: processes whose memory was searched; NULL none */
 };
 

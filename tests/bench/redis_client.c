@@ -101,7 +101,8 @@ int main(int argc, char **argv)
     else if (argc > 2 && !strcmp(argv[2], "pipelined-cpu"))
         run = pipeline_long, clock = bench_cpu_seconds;
     if (!run) {
-        fprintf(stderr, "Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS [KEYS]\n");
+        fprintf(stderr,
+                "Usage: redis_client SOCKET pipelined|round-trip|pipelined-cpu COMMANDS [KEYS]\n");
         return 2;
     }
     commands = (commands + PIPELINED - 1) / PIPELINED * PIPELINED;
