@@ -199,11 +199,30 @@ static struct measured_site site_before(const struct measured *earlier, const ch
     return (struct measured_site){.live_bytes = 0};
 }
 
+/* Stacks that lead to one place in the code are one row: that is what is to be looked at. */
+static void add_by_name(GArray *rows, GHashTable *known, const struct top_site *site)
+{
+    gpointer at = g_hash_table_lookup(known, site->name);
+
+    if (at == NULL) {
+        g_array_append_val(rows, *site);
+        g_hash_table_insert(known, (gpointer)(uintptr_t)site->name, GUINT_TO_POINTER(rows->len));
+        return;
+    }
+    struct top_site *row = &g_array_index(rows, struct top_site, GPOINTER_TO_UINT(at) - 1);
+
+    row->growth_bytes += site->growth_bytes;
+    row->live_bytes += site->live_bytes;
+    row->live_count += site->live_count;
+    row->allocated_bytes += site->allocated_bytes;
+}
+
 GArray *history_sites(const struct history *history)
 {
     const struct reading *now = latest(history), *first = oldest(history);
     const struct reading *before = previous(history);
     GArray *rows = g_array_new(FALSE, TRUE, sizeof(struct top_site));
+    GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal); /* name -> row + 1 */
 
     for (guint i = 0; i < now->measured->sites->len; i++) {
         const struct measured_site *item =
@@ -223,8 +242,9 @@ GArray *history_sites(const struct history *history)
                                              site_before(before->measured, row.id).allocated_bytes,
                                              now->seconds - before->seconds);
         }
-        g_array_append_val(rows, row);
+        add_by_name(rows, known, &row);
     }
+    g_hash_table_destroy(known);
     return rows;
 }
 

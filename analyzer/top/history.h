@@ -21,8 +21,8 @@ struct top_totals {
     bool heap, cache;
 };
 
-struct top_site {
-    const char *name, *id;
+struct top_site {          /* all stacks that lead to one place */
+    const char *name, *id; /* id: of one of them */
     double growth_bytes, live_bytes, live_count, allocated_bytes;
 };
 
