@@ -32,6 +32,7 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-6s %s\n' $1 $2)
 SHIM := $(sort $(shell find shim -name '*.c'))
 TEXT := $(filter shim/text/%,$(SHIM))# pure; the analyzer has it too
 ANALYZER := $(sort $(shell find analyzer -name '*.c'))
+PAGE := $(sort $(wildcard analyzer/ui/*.js*) $(shell find analyzer/ui/src -type f))
 PROTO := $(sort $(shell find analyzer -name '*.proto'))
 # ThreadSanitizer has something to say where there are threads: of the shim, and where the analyzer searches memory.
 UNIT := $(if $(filter thread,$(SAN)),$(wildcard tests/unit/shim_*.c) tests/unit/test_regions.c,$(wildcard tests/unit/*.c))
@@ -72,7 +73,8 @@ SHIM_LINK = -shared -Wl,-soname,libleakey.so -Wl,-z,now -Wl,-z,relro -Wl,-z,node
 	-Wl,--version-script=$(BUILD)/exports.map
 # Asked once, and only when something is compiled: on a fresh machine GLib comes with install-deps.
 GLIB = $(eval GLIB := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0)))$(GLIB)
-ANALYZER_FLAGS = -Ishim -Ianalyzer -I$(BUILD)/embedded -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(HARDEN) $(SANITIZE)
+ANALYZER_FLAGS = -Ishim -Ianalyzer -I$(BUILD)/embedded -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' \
+	-DLEAKEY_PAGE='"$(PAGE_BUNDLE)"' -pthread $(HARDEN) $(SANITIZE)
 ANALYZER_LINK = -fno-lto -pthread -Wl,-z,now -Wl,-z,relro $(SANITIZE)
 ANALYZER_LIBS = $(addprefix -l,glib-2.0 dw elf jansson ncursesw microhttpd protobuf-c sqlite3 z m stdc++)
 UNIT_FLAGS = -Ishim -Ianalyzer -Itests/unit -isystem $(BUILD)/proto $(GLIB) -DLEAKEY_VERSION='"$(VERSION)"' -pthread $(SANITIZE)
@@ -140,6 +142,28 @@ $(EMBEDDED:analyzer/%.sql=$(BUILD)/obj/analyzer/%.o): $(BUILD)/obj/analyzer/%.o:
 $(BUILD)/embedded/%.sql.h: analyzer/%.sql
 	@mkdir -p $(@D)
 	$(Q){ echo 'static const char $(*F)_sql[] ='; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } >$@
+
+# The page of `--format html`, bundled from analyzer/ui and put into the analyzer; one for all trees. Without node, npm
+# or the registry it is empty: all the rest is built, and the next make tries again.
+PAGE_BUNDLE := build/ui/page.html
+NPM_CI = npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 --loglevel=error
+no_page = { echo '  PAGE   left out, so there is no --format html: $1'; [ -e $@ ] && [ ! -s $@ ] || : >$@; }
+build/ui/.modules: analyzer/ui/package.json analyzer/ui/package-lock.json
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(Q)cd $(@D) && $(NPM_CI) >npm.log 2>&1
+	@touch $@
+$(PAGE_BUNDLE): $(PAGE) $(if $(wildcard $(PAGE_BUNDLE)),$(shell [ -s $(PAGE_BUNDLE) ] || echo FORCE))
+	$(call say,PAGE,$@)
+	@mkdir -p $(@D)
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		$(call no_page,node and npm are not here (scripts/install-deps)); \
+	elif ! $(MAKE) --no-print-directory build/ui/.modules >/dev/null 2>&1; then \
+		$(call no_page,npm ci failed (build/ui/npm.log)); \
+	else \
+		rm -rf $(@D)/src && cp -R analyzer/ui/build.js analyzer/ui/src $(@D) && cd $(@D) && node build.js page.html; \
+	fi
+$(BUILD)/obj/analyzer/render/html_page.o: $(PAGE_BUNDLE)
 
 define archive
 $(call say,AR,$@)

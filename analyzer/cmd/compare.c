@@ -37,7 +37,7 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
 {
     const GOptionEntry entries[] = {
         {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format,
-         "text (default), json or markdown", "FORMAT"},
+         "text (default), json, html or markdown", "FORMAT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &settings->output,
          "write to FILE, whole or not at all", "FILE"},
         {"top", 0, 0, G_OPTION_ARG_INT, &settings->top,
@@ -62,9 +62,13 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
 
 static bool check(struct settings *settings, int *status)
 {
-    if (comparison_renderer_named(settings->format) == NULL)
+    const struct comparison_renderer *renderer = comparison_renderer_named(settings->format);
+
+    if (renderer == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
                               comparison_renderer_names());
+    else if (renderer->missing != NULL && renderer->missing() != NULL)
+        *status = usage_error(NAME, "--format %s: %s", renderer->name, renderer->missing());
     else if (settings->top < 1)
         *status = usage_error(NAME, "--top: at least 1");
     else if (settings->paths == NULL || g_strv_length(settings->paths) != 2)

@@ -40,7 +40,7 @@ static bool parse(struct settings *settings, int *argc, char ***argv, int *statu
 {
     const GOptionEntry entries[] = {
         {"format", 'f', 0, G_OPTION_ARG_STRING, &settings->format,
-         "text (default), json, markdown, sarif or gcc", "FORMAT"},
+         "text (default), json, html, markdown, sarif or gcc", "FORMAT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &settings->output,
          "write to FILE, whole or not at all", "FILE"},
         {"top", 0, 0, G_OPTION_ARG_INT, &settings->top,
@@ -121,9 +121,13 @@ static bool read_suppressions(struct settings *settings, int *status)
 
 static bool check(struct settings *settings, int *status)
 {
-    if (report_renderer_named(settings->format) == NULL)
+    const struct report_renderer *renderer = report_renderer_named(settings->format);
+
+    if (renderer == NULL)
         *status = usage_error(NAME, "--format: no format \"%s\"; there are: %s", settings->format,
                               report_renderer_names());
+    else if (renderer->missing != NULL && renderer->missing() != NULL)
+        *status = usage_error(NAME, "--format %s: %s", renderer->name, renderer->missing());
     else if (settings->top < 1)
         *status = usage_error(NAME, "--top: at least 1");
     else if (!is_price(settings->price_gpu_hour) || !is_price(settings->price_gib_month))

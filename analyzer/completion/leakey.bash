@@ -43,11 +43,11 @@ _leakey() {
         options='--output --sample --ring --keys --heap --cache --paused --help'
         ;;
     report)
-        formats='text json markdown sarif gcc'
+        formats='text json html markdown sarif gcc'
         options="--format --output --top --fail-on --reachability --suppressions --price-gpu-hour --price-gib-month $symbols --help"
         ;;
     compare)
-        formats='text json markdown'
+        formats='text json html markdown'
         options="--format --output --top --fail-on-regression $symbols --help"
         ;;
     what-if) options='--normalise --ttl --cache-size --policy --template --format --output --help' ;;

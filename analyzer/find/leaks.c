@@ -154,6 +154,7 @@ static const struct site_report *site_of(struct report *report, const struct lea
                                  .live_bytes = leak->live.bytes,
                                  .live_count = leak->live.count,
                                  .temporary_count = unknown,
+                                 .temporary_bytes = unknown,
                                  .peak_live_bytes = NAN,
                                  .allocated_bytes_interval = {unknown, unknown},
                                  .stack = leak->stack};

@@ -448,6 +448,8 @@ struct comparison *comparison_new(const struct report *before, const struct repo
 {
     struct comparison *comparison = g_new0(struct comparison, 1);
 
+    comparison->before_report = before;
+    comparison->after_report = after;
     comparison->before = summarise(before);
     comparison->after = summarise(after);
     double shorter = fmin(comparison->before.reads, comparison->after.reads);

@@ -50,6 +50,7 @@ struct comparison_item {
 };
 
 struct comparison {
+    const struct report *before_report, *after_report;
     struct summary before, after;
     GArray *metrics;                   /* struct change */
     GArray *fixed, *added, *remaining; /* struct comparison_item */

@@ -138,6 +138,9 @@ static void publish_sites(GHashTable *sums, GPtrArray *sites)
         const struct site_sum *sum = value;
         struct site_report *site = sum->site;
         double margin = Z_95 * sqrt(sum->allocated_variance);
+        if (site->allocated_count > 0)
+            site->temporary_bytes =
+                site->allocated_bytes * MIN(site->temporary_count / site->allocated_count, 1);
         site->live_bytes = sum->live.bytes;
         site->live_count = sum->live.count;
         estimate_interval(&sum->live, site->live_bytes_interval);

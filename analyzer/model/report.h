@@ -34,6 +34,7 @@ struct stack {
 struct site_report {
     const char *id; /* stable across runs and addresses: hash of the symbolised stack, hex */
     double allocated_bytes, allocated_count, live_bytes, live_count, temporary_count;
+    double temporary_bytes; /* estimated: as many of the site's mean size */
     double allocated_bytes_interval[2], live_bytes_interval[2];
     double peak_live_bytes; /* of it, when its process's live memory was at its peak */
     const struct stack *stack;

@@ -2,6 +2,7 @@
 #include <glib.h>
 
 #include "model/compare.h"
+#include "render/json_parts.h"
 #include "render/json_values.h"
 #include "render/renderers.h"
 
@@ -20,6 +21,16 @@ static json_t *make_summary(const struct summary *summary)
                      "duration_seconds", json_number(summary->duration_seconds));
 }
 
+static const char *unit_name(enum quantity quantity)
+{
+    static const char *const names[] = {[QUANTITY_RATIO] = "ratio",
+                                        [QUANTITY_COUNT] = "count",
+                                        [QUANTITY_BYTES] = "bytes",
+                                        [QUANTITY_SECONDS] = "seconds"};
+
+    return names[quantity];
+}
+
 static json_t *make_metrics(const GArray *metrics)
 {
     json_t *list = json_array();
@@ -27,10 +38,12 @@ static json_t *make_metrics(const GArray *metrics)
     for (guint i = 0; i < metrics->len; i++) {
         const struct change *change = &g_array_index(metrics, struct change, i);
 
-        json_array_append_new(list, json_pack("{so, so, so, so, so}",                //
-                                              "name", json_text(change->name),       //
-                                              "before", json_number(change->before), //
-                                              "after", json_number(change->after),   //
+        json_array_append_new(list, json_pack("{so, so, so, so, so, so, so}",                 //
+                                              "name", json_text(change->name),                //
+                                              "label", json_text(change->label),              //
+                                              "unit", json_text(unit_name(change->quantity)), //
+                                              "before", json_number(change->before),          //
+                                              "after", json_number(change->after),            //
                                               "interval", json_interval(change->interval),
                                               "verdict", json_text(verdict_name(change->verdict))));
     }
@@ -54,18 +67,25 @@ static json_t *make_items(const GArray *items)
     return list;
 }
 
+json_t *json_comparison(const struct comparison *comparison)
+{
+    return json_pack("{ss, so, so, so, so, so, so, so, sb, sb, so}",          //
+                     "schema", "leakey.compare/1",                            //
+                     "before", make_summary(&comparison->before),             //
+                     "after", make_summary(&comparison->after),               //
+                     "metrics", make_metrics(comparison->metrics),            //
+                     "fixed", make_items(comparison->fixed),                  //
+                     "new", make_items(comparison->added),                    //
+                     "remaining", make_items(comparison->remaining),          //
+                     "verdict", json_text(verdict_name(comparison->verdict)), //
+                     "unequal_lengths", comparison->unequal_lengths,          //
+                     "unequal_paces", comparison->unequal_paces,              //
+                     "pace_ratio", json_number(comparison->pace_ratio));
+}
+
 void render_comparison_json(const struct comparison *comparison,
                             const struct render_options *options, FILE *out)
 {
     (void)options;
-    json_put(json_pack("{ss, so, so, so, so, so, so, so}",             //
-                       "schema", "leakey.compare/1",                   //
-                       "before", make_summary(&comparison->before),    //
-                       "after", make_summary(&comparison->after),      //
-                       "metrics", make_metrics(comparison->metrics),   //
-                       "fixed", make_items(comparison->fixed),         //
-                       "new", make_items(comparison->added),           //
-                       "remaining", make_items(comparison->remaining), //
-                       "verdict", json_text(verdict_name(comparison->verdict))),
-             out);
+    json_put(json_comparison(comparison), out);
 }

@@ -131,16 +131,17 @@ static json_t *make_site(const void *element)
 
     if (site == NULL)
         return json_null();
-    return json_pack("{so, so, so, so, so, so, so, so, sb, so, so, so}",   //
-                     "id", json_text(site->id),                            //
-                     "allocated_bytes", json_whole(site->allocated_bytes), //
-                     "allocated_count", json_whole(site->allocated_count), //
-                     "live_bytes", json_whole(site->live_bytes),           //
-                     "live_count", json_whole(site->live_count),           //
-                     "temporary_count", json_whole(site->temporary_count), //
-                     "peak_live_bytes", json_whole(site->peak_live_bytes), //
-                     "stack", json_stack(site->stack),                     //
-                     "stack_cut", site->stack != NULL && site->stack->cut, //
+    return json_pack("{so, so, so, so, so, so, so, so, so, sb, so, so, so}", //
+                     "id", json_text(site->id),                              //
+                     "allocated_bytes", json_whole(site->allocated_bytes),   //
+                     "allocated_count", json_whole(site->allocated_count),   //
+                     "live_bytes", json_whole(site->live_bytes),             //
+                     "live_count", json_whole(site->live_count),             //
+                     "temporary_count", json_whole(site->temporary_count),   //
+                     "temporary_bytes", json_whole(site->temporary_bytes),   //
+                     "peak_live_bytes", json_whole(site->peak_live_bytes),   //
+                     "stack", json_stack(site->stack),                       //
+                     "stack_cut", site->stack != NULL && site->stack->cut,   //
                      "allocated_bytes_interval",
                      json_whole_interval(site->allocated_bytes_interval), "live_bytes_interval",
                      json_whole_interval(site->live_bytes_interval), "reachability",
@@ -291,7 +292,8 @@ static json_t *make_spike_site(const void *element)
 
 static json_t *make_spike(const struct spike_report *spike)
 {
-    return json_pack("{so, so, so, so, sb, so, so}",                                 //
+    return json_pack("{so, so, so, so, so, sb, so, so}",                             //
+                     "first_seconds", json_number(spike->first_seconds),             //
                      "height_bytes_interval", json_interval(spike->height_interval), //
                      "period_variation_ratio",                                       //
                      json_number(spike->period_variation_ratio),                     //

@@ -7,6 +7,8 @@
 
 #include "model/report.h"
 
+struct comparison; /* model/compare.h */
+
 typedef json_t *make_element(const void *element);
 /* Arrays of what `make` makes of each pointer, or of each structure; empty for NULL. */
 json_t *json_list_of(const GPtrArray *array, make_element *make);
@@ -18,7 +20,8 @@ json_t *json_stack(const void *stack); /* const struct stack * */
 json_t *json_cache(const struct report *report);
 json_t *json_window(const void *window); /* const struct window * */
 
-/* json.c: all of it. */
+/* json.c, compare_json.c: all of it. */
 json_t *json_report(const struct report *report);
+json_t *json_comparison(const struct comparison *comparison);
 
 #endif

@@ -9,15 +9,17 @@
 static const struct report_renderer report_renderers[] = {
     {.name = "text", .render = render_report_text},
     {.name = "json", .curve = true, .render = render_report_json},
+    {.name = "html", .curve = true, .missing = html_missing, .render = render_report_html},
     {.name = "markdown", .render = render_report_markdown},
     {.name = "sarif", .render = render_report_sarif},
     {.name = "gcc", .render = render_report_gcc},
 };
 
 static const struct comparison_renderer comparison_renderers[] = {
-    {"text", render_comparison_text},
-    {"json", render_comparison_json},
-    {"markdown", render_comparison_markdown},
+    {.name = "text", .render = render_comparison_text},
+    {.name = "json", .render = render_comparison_json},
+    {.name = "html", .missing = html_missing, .render = render_comparison_html},
+    {.name = "markdown", .render = render_comparison_markdown},
 };
 
 static const struct what_if_renderer what_if_renderers[] = {

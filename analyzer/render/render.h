@@ -21,10 +21,13 @@ struct render_options {
 struct report_renderer {
     const char *name; /* text json ... */
     bool curve;       /* shows the miss-ratio curve */
+    /* Why this build cannot render it, or NULL; no function: every build can. */
+    const char *(*missing)(void);
     void (*render)(const struct report *report, const struct render_options *options, FILE *out);
 };
 struct comparison_renderer {
     const char *name;
+    const char *(*missing)(void);
     void (*render)(const struct comparison *comparison, const struct render_options *options,
                    FILE *out);
 };

@@ -82,6 +82,7 @@ static void exact_captures_give_exact_numbers(void **state)
     assert_near(site_at(report, 1)->live_bytes, 400, 0);
     assert_near(site_at(report, 1)->live_count, 40, 0);
     assert_near(site_at(report, 1)->temporary_count, 7, 0);
+    assert_near(site_at(report, 1)->temporary_bytes, 70, 1e-9);
     assert_ptr_equal(heap_site(report, site_at(report, 1)->id), site_at(report, 1));
     assert_null(heap_site(report, "no such site"));
     report_free(report);

@@ -92,6 +92,7 @@ static const struct {
     {"heap.sites.0.live_bytes", 'i'},
     {"heap.sites.0.live_count", 'i'},
     {"heap.sites.0.temporary_count", 'i'},
+    {"heap.sites.0.temporary_bytes", 'i'},
     {"heap.sites.0.stack.1.function", 's'},
     {"heap.sites.0.stack.1.file", 's'},
     {"heap.sites.0.stack.1.line", 'i'},
@@ -543,7 +544,7 @@ static void ratios_never_round_to_the_ends(void **state)
 static void renderers_are_known_by_name(void **state)
 {
     (void)state;
-    assert_string_equal(report_renderer_names(), "text json markdown sarif gcc");
+    assert_string_equal(report_renderer_names(), "text json html markdown sarif gcc");
     assert_null(report_renderer_named("xml"));
     assert_null(report_renderer_named(""));
     assert_non_null(comparison_renderer_named("json"));
