@@ -50,7 +50,9 @@ loaded() {
 
 @test "a thousand processes are there, and what they did is what they counted themselves" {
     loaded fleet
-    answers "$PROCESSES" 'SELECT count() FROM leakey.processes'
+    # Their parent has a capture too, if an allocation of its own was sampled.
+    [ "$(report '.captures | length')" -ge "$PROCESSES" ] && [ "$(report '.captures | length')" -le $((PROCESSES + 1)) ]
+    answers "$(report '.captures | length')" 'SELECT count() FROM leakey.processes'
     answers "$(jq -r '"\(.reads) \(.hits) \(.misses) \(.writes)"' "$FILE_DIR/truth")" \
         'SELECT sum(reads), sum(hits), sum(misses), sum(writes) FROM leakey.current_capture_templates'
     answers "$(report '"\(.cache.reads) \(.cache.hits) \(.cache.misses) \(.cache.writes) \(.cache.written_bytes)"')" \
@@ -117,11 +119,11 @@ loaded() {
     loaded fleet
     echo more >"$FILE_DIR/loaded"
     clickhouse --multiquery <"$FILE_DIR/fleet.sql"
-    answers "$PROCESSES" 'SELECT count() FROM leakey.processes'
+    answers "$(report '.captures | length')" 'SELECT count() FROM leakey.processes'
     first=$(find "$FLEET/fleet" -name '*.leakey' | sort | head -n 3)
     # shellcheck disable=SC2086 # paths without blanks
     leakey export --to clickhouse $first | clickhouse --multiquery
-    answers "$PROCESSES" 'SELECT count() FROM leakey.processes'
+    answers "$(report '.captures | length')" 'SELECT count() FROM leakey.processes'
     answers "$(report '"\(.cache.reads) \(.cache.hits)"')" 'SELECT sum(reads), sum(hits) FROM leakey.processes'
     answers "2" 'SELECT uniqExact(load_id) FROM leakey.latest_loads'
     answers "$(jq -r .forgotten "$FILE_DIR/truth")" 'SELECT sum(leaked_count) FROM leakey.leaking_processes'

@@ -155,7 +155,7 @@ async function themes(page) {
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const seen = new Set();
     for (const scheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme: scheme });
+        await themed(page, scheme);
         seen.add(await background());
         assert.deepEqual(await contrast(), [], scheme);
     }
@@ -165,6 +165,12 @@ async function themes(page) {
     assert.deepEqual(await contrast(), []);
     await page.locator('.theme').press('Enter');
     assert.equal(await background(), [...seen][1]);
+}
+
+// The page hears of the scheme in its next frame.
+async function themed(page, scheme) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.waitForFunction((theme) => document.documentElement.dataset.theme === theme, scheme);
 }
 
 async function phone(page) {
@@ -241,7 +247,7 @@ async function leftOut(page, reportFile) {
 
 async function screenshot(page, file, width = '1280', scheme = 'light') {
     await page.setViewportSize({ width: Number(width), height: 900 });
-    await page.emulateMedia({ colorScheme: scheme });
+    await themed(page, scheme);
     await page.waitForTimeout(300);
     await page.screenshot({ path: file, fullPage: true });
 }
