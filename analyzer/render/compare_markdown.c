@@ -5,59 +5,27 @@
 
 #include "model/compare.h"
 #include "model/units.h"
+#include "render/change_text.h"
 #include "render/markdown_text.h"
 #include "render/page.h"
 #include "render/renderers.h"
 
-#define NUMBER_ROOM  40
 #define NAME_MOST    60
 #define MESSAGE_MOST 400
 
-static const char *number_text(char *out, enum quantity quantity, double value)
-{
-    switch (quantity) {
-    case QUANTITY_RATIO:
-        return shown_ratio(out, NUMBER_ROOM, value);
-    case QUANTITY_COUNT:
-        return units_count(out, NUMBER_ROOM, value);
-    case QUANTITY_BYTES:
-        return units_bytes(out, NUMBER_ROOM, value);
-    case QUANTITY_SECONDS:
-        return units_seconds(out, NUMBER_ROOM, value);
-    }
-    return out;
-}
-
-/* With its sign: a difference. */
-static void put_change(GString *out, enum quantity quantity, double value)
-{
-    char number[NUMBER_ROOM];
-
-    if (quantity == QUANTITY_RATIO)
-        g_string_append_printf(out, "%+.2f", fabs(value) < 0.005 ? 0 : value);
-    else
-        g_string_append_printf(out, "%s%s", value < 0 ? "-" : "+",
-                               number_text(number, quantity, fabs(value)));
-}
-
 static void put_metric(GString *out, const struct change *change)
 {
-    char before[NUMBER_ROOM], after[NUMBER_ROOM];
+    char before[CHANGE_ROOM], after[CHANGE_ROOM], difference[CHANGE_ROOM];
 
     if (!isfinite(change->before) || !isfinite(change->after))
         return;
     g_string_append_printf(out, "| %s | %s | %s | ", change->label,
-                           number_text(before, change->quantity, change->before),
-                           number_text(after, change->quantity, change->after));
-    put_change(out, change->quantity, change->after - change->before);
-    g_string_append(out, " | ");
-    if (isfinite(change->interval[0]) && isfinite(change->interval[1])) {
-        put_change(out, change->quantity, change->interval[0]);
-        g_string_append(out, " .. ");
-        put_change(out, change->quantity, change->interval[1]);
-    } else {
-        g_string_append(out, "too little to tell");
-    }
+                           change_number(before, change->quantity, change->before),
+                           change_number(after, change->quantity, change->after));
+    g_string_append_printf(
+        out, "%s | ",
+        change_difference(difference, change->quantity, change->after - change->before));
+    change_append_interval(out, change);
     g_string_append_printf(out, " | %s |\n",
                            change->verdict == VERDICT_SAME ? "" : verdict_name(change->verdict));
 }

@@ -5,10 +5,9 @@
 
 #include "model/compare.h"
 #include "model/units.h"
+#include "render/change_text.h"
 #include "render/page.h"
 #include "render/renderers.h"
-
-#define NUMBER_ROOM 40
 
 static enum style verdict_style(enum verdict verdict)
 {
@@ -18,69 +17,19 @@ static enum style verdict_style(enum verdict verdict)
                                       : STYLE_BOLD;
 }
 
-/* ---- Numbers ---- */
-
-static const char *number_text(char *out, enum quantity quantity, double value)
-{
-    switch (quantity) {
-    case QUANTITY_RATIO:
-        return shown_ratio(out, NUMBER_ROOM, value);
-    case QUANTITY_COUNT:
-        return units_count(out, NUMBER_ROOM, value);
-    case QUANTITY_BYTES:
-        return units_bytes(out, NUMBER_ROOM, value);
-    case QUANTITY_SECONDS:
-        return units_seconds(out, NUMBER_ROOM, value);
-    }
-    return out;
-}
-
-/* With its sign: a difference. */
-static const char *change_text(char *out, enum quantity quantity, double value)
-{
-    char number[NUMBER_ROOM];
-
-    if (!isfinite(value)) {
-        g_strlcpy(out, "?", NUMBER_ROOM);
-    } else if (quantity == QUANTITY_RATIO) {
-        g_snprintf(out, NUMBER_ROOM, "%+.2f", fabs(value) < 0.005 ? 0 : value);
-    } else {
-        number_text(number, quantity, fabs(value));
-        g_snprintf(out, NUMBER_ROOM, "%s%s", value < 0 ? "-" : "+", number);
-    }
-    return out;
-}
-
-/* "-1.99 .. -1.65 MiB": a unit that both ends have is said once. */
-static void append_interval(GString *line, const struct change *change)
-{
-    char low[NUMBER_ROOM], high[NUMBER_ROOM];
-
-    if (!isfinite(change->interval[0]) || !isfinite(change->interval[1])) {
-        g_string_append(line, "too little to tell");
-        return;
-    }
-    change_text(low, change->quantity, change->interval[0]);
-    change_text(high, change->quantity, change->interval[1]);
-    char *low_unit = strchr(low, ' '), *high_unit = strchr(high, ' ');
-    if (low_unit != NULL && high_unit != NULL && strcmp(low_unit, high_unit) == 0)
-        *low_unit = '\0';
-    g_string_append_printf(line, "%s .. %s", low, high);
-}
-
 /* ---- The verdict ---- */
 
 /* "hit ratio 0.00 -> 0.93 (+0.93, 95 % +0.91 .. +0.95)" */
 static void append_change(GString *sentence, const struct change *change)
 {
-    char before[NUMBER_ROOM], after[NUMBER_ROOM], difference[NUMBER_ROOM];
+    char before[CHANGE_ROOM], after[CHANGE_ROOM], difference[CHANGE_ROOM];
 
     g_string_append_printf(
         sentence, "%s %s -> %s (%s, 95 %% ", change->label,
-        number_text(before, change->quantity, change->before),
-        number_text(after, change->quantity, change->after),
-        change_text(difference, change->quantity, change->after - change->before));
-    append_interval(sentence, change);
+        change_number(before, change->quantity, change->before),
+        change_number(after, change->quantity, change->after),
+        change_difference(difference, change->quantity, change->after - change->before));
+    change_append_interval(sentence, change);
     g_string_append_c(sentence, ')');
 }
 
@@ -144,7 +93,7 @@ static void print_verdict(const struct page *page, const struct comparison *comp
 
 static void print_summary(const struct page *page, const char *label, const struct summary *summary)
 {
-    char reads[NUMBER_ROOM], misses[NUMBER_ROOM], keys[NUMBER_ROOM], seconds[NUMBER_ROOM];
+    char reads[CHANGE_ROOM], misses[CHANGE_ROOM], keys[CHANGE_ROOM], seconds[CHANGE_ROOM];
     GString *line =
         g_string_new(units_seconds(seconds, sizeof(seconds), summary->duration_seconds));
 
@@ -159,17 +108,17 @@ static void print_summary(const struct page *page, const char *label, const stru
 
 static void print_change(const struct page *page, const struct change *change)
 {
-    char before[NUMBER_ROOM], after[NUMBER_ROOM], difference[NUMBER_ROOM];
+    char before[CHANGE_ROOM], after[CHANGE_ROOM], difference[CHANGE_ROOM];
     GString *interval = g_string_new(NULL), *line = g_string_new(NULL);
     bool same = change->verdict == VERDICT_SAME;
 
-    append_interval(interval, change);
+    change_append_interval(interval, change);
     shown_cell(line, change->label, 18);
     page_line(page, same ? STYLE_PLAIN : verdict_style(change->verdict),
               "%s %9s %9s %10s  %-21s %s", line->str,
-              number_text(before, change->quantity, change->before),
-              number_text(after, change->quantity, change->after),
-              change_text(difference, change->quantity, change->after - change->before),
+              change_number(before, change->quantity, change->before),
+              change_number(after, change->quantity, change->after),
+              change_difference(difference, change->quantity, change->after - change->before),
               interval->str, same ? "" : verdict_name(change->verdict));
     g_string_free(interval, TRUE);
     g_string_free(line, TRUE);
