@@ -35,14 +35,16 @@ setup_file() {
     leakey compare --format html -o "$DIR/compare.html" "$DIR/before" "$DIR/after"
     leakey compare --format json -o "$DIR/compare.json" "$DIR/before" "$DIR/after"
     leakey compare -o "$DIR/compare.txt" "$DIR/before" "$DIR/after"
+    TMPDIR=$DIR NODE_PATH=$ROOT/build/ui/node_modules start browser node "$ROOT/tests/readers/page.js" serve "$DIR/browser"
+    wait_until 60 test -e "$DIR/browser"
 }
 
 teardown_file() { lib_teardown_file; }
 
-# page CHECK NAME [ARGUMENT]...: tests/readers/page.js on $FILE_DIR/NAME.html
+# page CHECK NAME [ARGUMENT]...: tests/readers/page.js on $FILE_DIR/NAME.html, in a window of its own.
 page() {
     TMPDIR=$DIR NODE_PATH=$ROOT/build/ui/node_modules timeout 120 node "$ROOT/tests/readers/page.js" \
-        "$1" "$FILE_DIR/$2.html" "${@:3}"
+        check "$FILE_DIR/browser" "$1" "$FILE_DIR/$2.html" "${@:3}"
 }
 
 @test "html: one file below 2 MB, whose policy lets it load and run nothing else" {

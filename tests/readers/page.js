@@ -1,11 +1,10 @@
 // Reads the page of `leakey report --format html` as people do, in a browser. Each check is a function of the page and
 // of further arguments; whatever the check, the page must load nothing but itself and complain of nothing.
-// Usage: NODE_PATH=... node page.js CHECK PAGE [ARGUMENT]...
+// Usage: NODE_PATH=... node page.js serve ADDRESS-FILE                         the browser, until SIGTERM
+//        NODE_PATH=... node page.js check ADDRESS-FILE CHECK PAGE [ARGUMENT]...
 'use strict';
 const assert = require('assert/strict');
 const fs = require('fs');
-const os = require('os');
-const path = require('path');
 const { pathToFileURL } = require('url');
 const { chromium } = require('playwright-core');
 
@@ -254,11 +253,22 @@ async function screenshot(page, file, width = '1280', scheme = 'light') {
 
 const checks = { numbers, sort, filter, timeline, flame, themes, phone, keyboard, hostile, compare, leftOut, screenshot };
 
-async function main([name, file, ...rest]) {
-    const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'leakey-chromium.'));
+// One browser for all checks; its address goes into a file.
+async function serve(addressFile) {
     const args = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-    const context = await chromium.launchPersistentContext(profile, { executablePath: '/usr/bin/chromium', headless: true, args: args.split(' '), viewport: { width: 1280, height: 900 } });
+    const server = await chromium.launchServer({ executablePath: '/usr/bin/chromium', headless: true, host: '127.0.0.1', args: args.split(' ') });
+    fs.writeFileSync(`${addressFile}.new`, server.wsEndpoint());
+    fs.renameSync(`${addressFile}.new`, addressFile);
+    process.on('SIGTERM', async () => {
+        await server.close();
+        process.exit(0);
+    });
+}
+
+async function check([addressFile, name, file, ...rest]) {
+    const browser = await chromium.connect(fs.readFileSync(addressFile, 'utf8'));
     try {
+        const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
         const page = await context.newPage();
         const wrong = [];
         const address = pathToFileURL(file).href;
@@ -271,9 +281,12 @@ async function main([name, file, ...rest]) {
         await checks[name](page, ...rest);
         assert.deepEqual(wrong, []);
     } finally {
-        await context.close();
-        fs.rmSync(profile, { recursive: true, force: true });
+        await browser.close();
     }
+}
+
+async function main([what, ...rest]) {
+    await (what === 'serve' ? serve(...rest) : check(rest));
 }
 
 main(process.argv.slice(2)).catch((error) => {
