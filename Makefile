@@ -360,7 +360,7 @@ commands: ## shim/cache/commands.def anew, from what the installed redis-server 
 LINTERS := lint-gcc lint-clang lint-format lint-tidy lint-shell
 CHECKED := $(SHIM) $(ANALYZER) $(UNIT) $(UNIT_COMMON)
 c_files = $(shell find shim analyzer tests -name '*.[ch]' -o -name '*.cc')
-shell_files = $(shell grep -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run tests/fuzz/*) \
+shell_files = $(shell grep -d skip -lE '^\#! */(usr/)?bin/(env )?(ba)?sh' .ci/* scripts/* tests/run tests/fuzz/*) \
 	$(wildcard tests/end-to-end/*.bash analyzer/completion/*.bash)
 bats_files = $(wildcard tests/end-to-end/*.bats)
 
