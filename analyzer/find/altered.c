@@ -32,11 +32,6 @@ struct replaying {
 
 /* ---- Time ---- */
 
-static int64_t later(int64_t time_ns, int64_t span_ns)
-{
-    return span_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + span_ns;
-}
-
 static int64_t ttl_of(const struct replaying *replaying, const struct cache_access *access,
                       const struct entry *entry)
 {
@@ -46,7 +41,7 @@ static int64_t ttl_of(const struct replaying *replaying, const struct cache_acce
         ttl_ms = replaying->alteration->ttl_ms;
     else if (ttl_ms == LK_TTL_UNKNOWN && entry->written)
         return entry->ttl_ns;
-    return ttl_ms >= 0 && ttl_ms < INT64_MAX / 4000000 ? ttl_ms * 1000000 : INT64_MAX;
+    return ttl_span_ns(ttl_ms);
 }
 
 static void set_expiry(struct replaying *replaying, uint32_t number, int64_t time_ns)
@@ -93,7 +88,7 @@ static bool write_entry(struct replaying *replaying, uint32_t number, int64_t ti
         ranking_remove(&replaying->expiries, number);
         return false;
     }
-    set_expiry(replaying, number, later(time_ns, ttl_ns));
+    set_expiry(replaying, number, time_later(time_ns, ttl_ns));
     if (replaying->alteration->curve != NULL)
         miss_curve_write(replaying->alteration->curve, number, bytes);
     return true;
@@ -197,7 +192,7 @@ static void step_expire(struct replaying *replaying, uint32_t number,
         !bounded_cache_holds(replaying->cache, number))
         return;
     entry->ttl_ns = ttl_of(replaying, access, entry);
-    set_expiry(replaying, number, later(access->time_ns, entry->ttl_ns));
+    set_expiry(replaying, number, time_later(access->time_ns, entry->ttl_ns));
 }
 
 static bool is_left_out(const struct replaying *replaying, uint32_t key)

@@ -35,12 +35,10 @@ static void take(struct waste *waste, struct holding *holding, const struct cach
     let_go(waste, holding, access->time_ns);
     *holding =
         (struct holding){.since_ns = access->time_ns,
-                         .expires_ns = INT64_MAX,
+                         .expires_ns = access_expiry_ns(access),
                          .bytes = access->value_bytes,
                          .entry_bytes = access->value_bytes + key_bytes + ENTRY_OVERHEAD_BYTES,
                          .held = true};
-    if (access_ttl_ms(access) >= 0 && access_ttl_ms(access) < INT64_MAX / 4000000)
-        holding->expires_ns = access->time_ns + access_ttl_ms(access) * 1000000;
 }
 
 static void let_go_flushed(const struct cache_model *model, struct waste *waste,

@@ -33,16 +33,16 @@ static void begin_life(struct birth *birth, uint32_t index)
     const struct cache_access *access = model_access(birth->model, index);
     GArray *lives = birth->lives->of_template[model_key(birth->model, access->key)->template_index];
     const struct life *before = current_life(birth, access->key);
+    int64_t ttl_ms = access_ttl_ms(access);
     struct life life = {.written_ns = access->time_ns,
                         .expires_ns = access_expiry_ns(access),
                         .reused_ns = INT64_MAX,
                         .last_ns = access->time_ns,
                         .bytes = access->value_bytes,
                         .key = access->key,
-                        .lasts = access_ttl_ms(access) == LK_TTL_NONE};
+                        .lasts = ttl_ms == LK_TTL_NONE};
 
-    if (before &&
-        access_ttl_ms(access) == LK_TTL_UNKNOWN) { /* APPEND and kin keep what there was */
+    if (before && ttl_ms == LK_TTL_UNKNOWN) { /* APPEND and kin keep what there was */
         life.expires_ns = before->expires_ns;
         life.lasts = before->lasts;
     }

@@ -27,24 +27,17 @@ struct cured {
 static int64_t ttl_of(const struct cured *cured, const struct cache_access *access,
                       const struct entry *entry)
 {
-    if (access_ttl_ms(access) == LK_TTL_UNKNOWN && entry->written)
-        return entry->ttl_ns;
-    if (cured->ttl_ns && access_ttl_ms(access) >= 0)
-        return cured->ttl_ns;
-    return access_ttl_ms(access) >= 0 && access_ttl_ms(access) < INT64_MAX / 4000000
-               ? access_ttl_ms(access) * 1000000
-               : INT64_MAX;
-}
+    int64_t ttl_ms = access_ttl_ms(access);
 
-static int64_t later(int64_t time_ns, int64_t span_ns)
-{
-    return span_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + span_ns;
+    if (ttl_ms == LK_TTL_UNKNOWN && entry->written)
+        return entry->ttl_ns;
+    return cured->ttl_ns && ttl_ms >= 0 ? cured->ttl_ns : ttl_span_ns(ttl_ms);
 }
 
 static void write_entry(struct entry *entry, int64_t time_ns, int64_t ttl_ns)
 {
     entry->ttl_ns = ttl_ns;
-    entry->expires_ns = later(time_ns, ttl_ns);
+    entry->expires_ns = time_later(time_ns, ttl_ns);
     entry->written = entry->alive = true;
 }
 
@@ -117,7 +110,7 @@ static void step(struct cured *cured, uint32_t index)
     if (access->flags & ACCESS_WRITE)
         step_write(cured, entry, access, index);
     if (access->flags & ACCESS_EXPIRE && access_ttl_ms(access) != LK_TTL_UNKNOWN && entry->written)
-        entry->expires_ns = later(access->time_ns, ttl_of(cured, access, entry));
+        entry->expires_ns = time_later(access->time_ns, ttl_of(cured, access, entry));
     if (access->flags & ACCESS_DELETE)
         entry->alive = false;
 }

@@ -66,8 +66,8 @@ static struct altered measure(const struct cache_model *model, uint32_t template
     return measured;
 }
 
-static void draw_curve(struct what_if *what_if, const struct cache_model *model,
-                       struct alteration alteration)
+/* Replays the alteration without a limit. The curve is the caller's, with miss_curve_free. */
+static struct miss_curve *draw_curve(const struct cache_model *model, struct alteration alteration)
 {
     struct miss_curve *curve =
         miss_curve_new((uint32_t)alteration.identity_count, MISS_CURVE_EXACT_ENTRIES);
@@ -76,16 +76,14 @@ static void draw_curve(struct what_if *what_if, const struct cache_model *model,
     alteration.seen_evictions = false;
     alteration.curve = curve;
     altered_replay(model, &alteration);
-    what_if->curve = miss_curve_points(curve);
-    what_if->curve_exact = miss_curve_is_exact(curve);
-    what_if->largest_entry_bytes = miss_curve_largest_entry_bytes(curve);
-    miss_curve_free(curve);
+    return curve;
 }
 
 struct what_if *what_if_new(const struct cache_model *model,
                             const struct what_if_settings *settings)
 {
     struct identities *identities;
+    struct miss_curve *curve;
     struct what_if *what_if;
     uint32_t template_index;
 
@@ -107,7 +105,11 @@ struct what_if *what_if_new(const struct cache_model *model,
     what_if->whole_run_reads = (double)(template_index == CACHE_NONE
                                             ? model->report->cache.reads
                                             : model_template(model, template_index)->report->reads);
-    draw_curve(what_if, model, alteration);
+    curve = draw_curve(model, alteration);
+    what_if->curve = miss_curve_points(curve);
+    what_if->curve_exact = miss_curve_is_exact(curve);
+    what_if->largest_entry_bytes = miss_curve_largest_entry_bytes(curve);
+    miss_curve_free(curve);
     identities_free(identities);
     return what_if;
 }
@@ -157,12 +159,13 @@ void find_curve(struct report *report, const struct cache_model *model)
                                     .identity_count = alone->count,
                                     .ttl_ms = TTL_AS_CAPTURED,
                                     .template_index = CACHE_NONE};
-    struct what_if what_if = {0};
+    struct miss_curve *curve = draw_curve(model, none);
+    GArray *points = miss_curve_points(curve);
 
-    draw_curve(&what_if, model, none);
-    if (what_if.curve->len != 0)
-        publish_curve(report, what_if.curve);
-    report->cache.curve_exact = what_if.curve_exact;
-    g_array_free(what_if.curve, TRUE);
+    if (points->len != 0)
+        publish_curve(report, points);
+    report->cache.curve_exact = miss_curve_is_exact(curve);
+    g_array_free(points, TRUE);
+    miss_curve_free(curve);
     identities_free(alone);
 }

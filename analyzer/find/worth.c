@@ -18,18 +18,18 @@ static double median(GArray *values)
 static void weigh(const struct cache_model *model, const struct cache_access *access,
                   struct worth *worth)
 {
-    double seconds = (double)(access_reply_ns(access) - access->time_ns) / 1e9;
+    int64_t reply_ns = access_reply_ns(access);
+    double seconds = (double)(reply_ns - access->time_ns) / 1e9;
     double bytes = (double)access->value_bytes;
     double recompute = access_recompute_seconds(model, access);
 
-    if (access_reply_ns(access) != INT64_MAX && access->flags & ACCESS_HIT) {
+    if (reply_ns != INT64_MAX && access->flags & ACCESS_HIT) {
         g_array_append_val(worth->hits, seconds);
         g_array_append_val(worth->hit_bytes, bytes);
     }
     if (!isnan(recompute)) {
         /* From the miss's answer on: asking is what the cache costs, not what computing does. */
-        double computing =
-            recompute - (access_reply_ns(access) == INT64_MAX ? 0 : fmin(seconds, recompute));
+        double computing = recompute - (reply_ns == INT64_MAX ? 0 : fmin(seconds, recompute));
 
         g_array_append_val(worth->recomputes, computing);
     }

@@ -21,6 +21,21 @@ void access_set_ttl(struct cache_access *access, int64_t ttl_ms)
         access->ttl_code = (int32_t)MIN(ttl_ms / 1000 + TTL_EXACT, INT32_MAX);
 }
 
+int64_t ttl_span_ns(int64_t ttl_ms)
+{
+    return ttl_ms >= 0 && ttl_ms < INT64_MAX / 4000000 ? ttl_ms * 1000000 : INT64_MAX;
+}
+
+int64_t time_later(int64_t time_ns, int64_t span_ns)
+{
+    return span_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + span_ns;
+}
+
+int64_t access_expiry_ns(const struct cache_access *access)
+{
+    return time_later(access->time_ns, ttl_span_ns(access_ttl_ms(access)));
+}
+
 int64_t access_reply_ns(const struct cache_access *access)
 {
     if (access->latency_code == LATENCY_NONE)

@@ -76,16 +76,17 @@ static void details_free(const struct cache_model *model, struct details *detail
 static void note_ttl(struct details *details, struct key_detail *key,
                      const struct cache_access *access)
 {
-    double seconds = (double)access_ttl_ms(access) / 1000;
+    int64_t ttl_ms = access_ttl_ms(access);
+    double seconds = (double)ttl_ms / 1000;
 
-    if (access->flags & ACCESS_WRITE && access_ttl_ms(access) >= LK_TTL_NONE) {
-        details->lasting += access_ttl_ms(access) == LK_TTL_NONE;
-        key->lasts = access_ttl_ms(access) == LK_TTL_NONE;
-    } else if (access->flags & ACCESS_EXPIRE && access_ttl_ms(access) >= 0 && key->lasts) {
+    if (access->flags & ACCESS_WRITE && ttl_ms >= LK_TTL_NONE) {
+        key->lasts = ttl_ms == LK_TTL_NONE;
+        details->lasting += key->lasts;
+    } else if (access->flags & ACCESS_EXPIRE && ttl_ms >= 0 && key->lasts) {
         details->lasting--;
         key->lasts = false;
     }
-    if (access_ttl_ms(access) >= 0)
+    if (ttl_ms >= 0)
         g_array_append_val(details->ttls, seconds);
 }
 

@@ -223,6 +223,10 @@ enum cache_cause replay_step(struct replay *replay, uint32_t access);
 /* Whether the key's entry can be had at that time. */
 bool key_alive(const struct key_state *state, int64_t time_ns);
 
+/* A TTL in nanoseconds; INT64_MAX: none, or not known (LK_TTL_*), or of more than 73 years. */
+int64_t ttl_span_ns(int64_t ttl_ms);
+/* That much after; INT64_MAX: never. */
+int64_t time_later(int64_t time_ns, int64_t span_ns);
 /* When what this write or EXPIRE leaves has to go; INT64_MAX: never, or it does not say. */
 int64_t access_expiry_ns(const struct cache_access *access);
 

@@ -33,14 +33,6 @@ bool key_alive(const struct key_state *state, int64_t time_ns)
     return life->written && !life->deleted && !life->gone && life->expires_ns > time_ns;
 }
 
-int64_t access_expiry_ns(const struct cache_access *access)
-{
-    return access_ttl_ms(access) >= 0 &&
-                   access_ttl_ms(access) < INT64_MAX / 1000000 - access->time_ns / 1000000 - 1
-               ? access->time_ns + access_ttl_ms(access) * 1000000
-               : INT64_MAX;
-}
-
 /* The key before this one in the same command: what it had goes along to this one. NULL: not known.
  */
 static const struct key_life *source_of(const struct replay *replay, uint32_t index)

@@ -56,45 +56,43 @@ static void count_command(const struct cache_command *command, void *context)
         window->recompute_seconds += command->recompute_seconds;
 }
 
-/* Of each template that was used. */
-static void count_templates(const struct slicing *slicing, const struct cache_model *model)
+static void count_for_template(const struct slicing *slicing, struct report *report,
+                               struct template_report *template, const struct window *window,
+                               const struct cache_access *access)
 {
-    for (guint i = 0; i < model->accesses->len; i++) {
-        const struct cache_access *access = model_access(model, i);
-        const struct window *window = window_at(slicing, (double)access->time_ns / NS_PER_SECOND);
-        struct template_report *report;
-        struct template_window *counts;
+    struct template_window *counts;
 
-        if (access->key == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)) ||
-            window == NULL)
-            continue;
-        report = model_template(model, model_key(model, access->key)->template_index)->report;
-        if (report->windows == NULL) {
-            report->windows = report_array(model->report, sizeof(*counts));
-            g_array_set_size(report->windows, WINDOWS);
-        }
-        counts = &g_array_index(report->windows, struct template_window, window - slicing->windows);
-        counts->reads += (access->flags & ACCESS_READ) != 0;
-        counts->hits += (access->flags & ACCESS_HIT) != 0;
-        counts->misses += access_is_miss(access);
-        counts->writes += (access->flags & ACCESS_WRITE) != 0;
+    if (template->windows == NULL) {
+        template->windows = report_array(report, sizeof(*counts));
+        g_array_set_size(template->windows, WINDOWS);
     }
+    counts = &g_array_index(template->windows, struct template_window, window - slicing->windows);
+    counts->reads += (access->flags & ACCESS_READ) != 0;
+    counts->hits += (access->flags & ACCESS_HIT) != 0;
+    counts->misses += access_is_miss(access);
+    counts->writes += (access->flags & ACCESS_WRITE) != 0;
 }
 
-static void count_keys(const struct slicing *slicing, const struct cache_model *model)
+/* New keys, and what each template was used for. */
+static void count_accesses(const struct slicing *slicing, const struct cache_model *model)
 {
     bool *known = g_new0(bool, model->keys->len + 1);
 
     for (guint i = 0; i < model->accesses->len; i++) {
         const struct cache_access *access = model_access(model, i);
-        struct window *window = window_at(slicing, (double)access->time_ns / NS_PER_SECOND);
+        struct window *window;
 
-        if (access->key == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)) ||
-            known[access->key])
+        if (access->key == CACHE_NONE || !(access->flags & (ACCESS_READ | ACCESS_WRITE)))
             continue;
+        window = window_at(slicing, (double)access->time_ns / NS_PER_SECOND);
+        if (window != NULL) {
+            window->new_keys += !known[access->key];
+            count_for_template(
+                slicing, model->report,
+                model_template(model, model_key(model, access->key)->template_index)->report,
+                window, access);
+        }
         known[access->key] = true;
-        if (window != NULL)
-            window->new_keys++;
     }
     g_free(known);
 }
@@ -239,8 +237,7 @@ void windows_model(struct report *report, struct cache_model *model, GPtrArray *
         slicing.windows[w].width_seconds = slicing.width;
     }
     cache_model_each_command(model, count_command, &slicing);
-    count_keys(&slicing, model);
-    count_templates(&slicing, model);
+    count_accesses(&slicing, model);
     for (guint i = 0; i < captures->len; i++) {
         const struct capture *capture = g_ptr_array_index(captures, i);
 

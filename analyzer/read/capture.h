@@ -146,27 +146,22 @@ typedef void heap_event_function(const struct heap_event *event, void *context);
 size_t capture_each_heap_event(const struct capture *capture, uint64_t from_ns, uint64_t to_ns,
                                heap_event_function *each, void *context);
 
-/* Hands out the ring's records of several captures in order of time, by (time, thread), stable
- * within a thread, without holding them in memory: an event is good until `each` returns. `source`
- * is the capture's index. What is damaged ends its segment; returns how many segments that happened
- * to. */
+/* The ring's records of several captures in order of time, by (time, thread), stable within a
+ * thread, without holding them in memory. */
 struct record_source {
     const struct capture *capture;
     int64_t offset_ns; /* from its clock to the one by which they are put in order */
     uint64_t from_ns;  /* on its own: what is earlier is left out */
 };
-typedef void record_function(const struct event *event, uint32_t source, void *context);
-size_t captures_each_record(const struct record_source *sources, size_t count,
-                            record_function *each, void *context);
-
 /* From when on, by the clock that puts them in order, the rings hold at most `most` commands, as
  * nearly as whole segments allow; INT64_MIN: they hold no more in all. */
 int64_t captures_latest(const struct record_source *sources, size_t count, uint64_t most);
 
-/* The same, one at a time; false at the end. */
 struct record_reader;
 struct record_reader *record_reader_new(const struct record_source *sources, size_t count);
+/* The next one, good until the one after it; `source` is its capture's index. False at the end. */
 bool record_reader_next(struct record_reader *reader, struct event *event, uint32_t *source);
+/* How many segments ended early, by now, because they are damaged. */
 size_t record_reader_damaged(const struct record_reader *reader);
 void record_reader_free(struct record_reader *reader);
 

@@ -106,7 +106,11 @@ void *element_with_id(struct capture *capture, GArray *array, uint64_t id, size_
 void capture_add_heap_segment(struct capture *capture, const struct segment_head *found, bool held);
 void capture_finish_heap_segments(struct capture *capture);
 
-/* records.c: validates the records of segments (struct ring_segment: offset, held), counts them and
+/* records.c: whether a record lies within `room` bytes (of which there are as many as its head
+ * takes) and is as long as its type and its text need; of a type that is not known, just the
+ * former. */
+bool record_is_whole(const struct lk_record *record, size_t room);
+/* Validates the records of segments (struct ring_segment: offset, held), counts them and
  * keeps what there are few of. Needs the tables. fd: of the file; -1 where all are held. */
 void capture_check_records(struct capture *capture, GArray *segments, int fd);
 

@@ -30,10 +30,22 @@ static uint32_t known_or_zero(uint32_t id, const GArray *table)
     return id < table->len ? id : 0;
 }
 
-/* Brings the ids of a record into range; false when it says what cannot be. */
-static bool mend_record(const struct capture *capture, struct lk_record *record)
+bool record_is_whole(const struct lk_record *record, size_t room)
 {
     size_t text_bytes;
+    if (record->bytes < sizeof(*record) || record->bytes % 8 != 0 || record->bytes > room)
+        return false;
+    if (!is_known(record))
+        return true;
+    if (record->bytes < record_bytes[record->type])
+        return false;
+    event_text(record, &text_bytes);
+    return text_bytes <= (size_t)record->bytes - record_bytes[record->type];
+}
+
+/* Brings the ids of a whole record into range; false when it says what cannot be. */
+static bool mend_record(const struct capture *capture, struct lk_record *record)
+{
     switch (record->type) {
     case LK_RECORD_THREAD:
         return ((struct lk_record_thread *)(void *)record)->thread < THREADS_MAX;
@@ -42,15 +54,13 @@ static bool mend_record(const struct capture *capture, struct lk_record *record)
         command->site = known_or_zero(command->site, capture->sites);
         command->template_id = known_or_zero(command->template_id, capture->templates);
         command->verb = (uint16_t)known_or_zero(command->verb, capture->verbs);
-        break;
+        return true;
     }
     case LK_RECORD_REPLY:
         return ((struct lk_record_reply *)(void *)record)->outcome <= LK_OUTCOME_PENDING;
     default:
-        break;
+        return true;
     }
-    event_text(record, &text_bytes);
-    return text_bytes <= (size_t)record->bytes - record_bytes[record->type];
 }
 
 /* How many of `bytes` bytes of records are sound: from the first that is damaged on, nothing can be
@@ -60,11 +70,8 @@ static uint32_t sound_bytes(const struct capture *capture, uint8_t *data, uint32
     uint32_t at = 0;
     while (bytes - at >= sizeof(struct lk_record)) {
         struct lk_record *record = (void *)(data + at);
-        if (record->bytes < sizeof(*record) || record->bytes % 8 != 0 ||
-            record->bytes > bytes - at || record->time_ns > TIME_MAX)
-            break;
-        if (is_known(record) &&
-            (record->bytes < record_bytes[record->type] || !mend_record(capture, record)))
+        if (!record_is_whole(record, bytes - at) || record->time_ns > TIME_MAX ||
+            !mend_record(capture, record))
             break;
         at += record->bytes;
     }
@@ -187,19 +194,6 @@ void record_reader_free(struct record_reader *records)
     ring_merge_release(&records->merge);
     g_array_free(records->from_ns, TRUE);
     g_free(records);
-}
-
-size_t captures_each_record(const struct record_source *sources, size_t count,
-                            record_function *each, void *context)
-{
-    struct record_reader *records = record_reader_new(sources, count);
-    struct event event;
-    uint32_t source;
-    while (record_reader_next(records, &event, &source))
-        each(&event, source, context);
-    size_t damaged = records->merge.damaged;
-    record_reader_free(records);
-    return damaged;
 }
 
 /* ---- The latest of them ---- */

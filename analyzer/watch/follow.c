@@ -107,7 +107,7 @@ static void hold_record(struct follow *follow, struct segment *segment,
     struct held held = {record->time_ns, follow->bytes->len, segment->thread};
 
     segment->records++;
-    if (record->type == LK_RECORD_THREAD && record->bytes >= sizeof(struct lk_record_thread)) {
+    if (record->type == LK_RECORD_THREAD) {
         uint32_t thread = ((const struct lk_record_thread *)(const void *)record)->thread;
 
         segment->thread = thread < THREADS_MAX ? thread : 0;
@@ -117,26 +117,6 @@ static void hold_record(struct follow *follow, struct segment *segment,
     g_array_append_val(follow->held, held);
 }
 
-/* Whether the record is as long as its type and its text need. */
-static bool is_whole(const struct lk_record *record)
-{
-    static const uint16_t least[] = {
-        [LK_RECORD_COMMAND] = sizeof(struct lk_record_command),
-        [LK_RECORD_REPLY] = sizeof(struct lk_record_reply),
-        [LK_RECORD_INPUT] = sizeof(struct lk_record_input),
-        [LK_RECORD_CONNECT] = sizeof(struct lk_record_connect),
-        [LK_RECORD_DISCONNECT] = sizeof(struct lk_record_connect),
-    };
-    uint16_t fixed = record->type < G_N_ELEMENTS(least) ? least[record->type] : 0;
-    size_t text_bytes = 0;
-
-    if (record->bytes < fixed)
-        return false;
-    if (fixed != 0)
-        event_text(record, &text_bytes);
-    return text_bytes <= (size_t)record->bytes - fixed;
-}
-
 static void hold_records(struct follow *follow, struct segment *segment, uint32_t bytes)
 {
     uint32_t at = 0;
@@ -144,8 +124,7 @@ static void hold_records(struct follow *follow, struct segment *segment, uint32_
     while (bytes - at >= sizeof(struct lk_record)) {
         const struct lk_record *record = (const void *)(follow->granule + at);
 
-        if (record->bytes < sizeof(*record) || record->bytes % 8 != 0 ||
-            record->bytes > bytes - at || !is_whole(record))
+        if (!record_is_whole(record, bytes - at))
             break;
         hold_record(follow, segment, record);
         at += record->bytes;

@@ -30,13 +30,11 @@ static uint64_t use_heap(const struct capture *capture)
     return use.sum;
 }
 
-static void use_record(const struct event *event, uint32_t source, void *context)
+static void use_record(struct heap_use *use, const struct event *event)
 {
-    struct heap_use *use = context;
     const struct capture *capture = use->capture;
     size_t bytes;
     const char *text = event_text(event->record, &bytes);
-    g_assert(source == 0);
     for (size_t k = 0; k < bytes; k++)
         use->sum += (unsigned char)text[k];
     use->sum += event->time_ns + event->thread;
@@ -53,19 +51,18 @@ static void use_record(const struct event *event, uint32_t source, void *context
 static uint64_t use_records(const struct capture *capture)
 {
     const struct record_source source = {.capture = capture};
+    struct record_reader *records = record_reader_new(&source, 1);
     struct heap_use use = {.capture = capture};
-    captures_each_record(&source, 1, use_record, &use);
+    struct event event;
+    uint32_t from;
+    while (record_reader_next(records, &event, &from)) {
+        g_assert(from == 0);
+        use_record(&use, &event);
+    }
+    record_reader_free(records);
     for (guint i = 0; i < capture->connects->len; i++)
         use.sum += strlen(g_array_index(capture->connects, struct capture_connect, i).peer);
     return use.sum;
-}
-
-static void add_copy(const struct event *event, uint32_t source, void *context)
-{
-    struct event copy = *event;
-    (void)source;
-    copy.record = g_memdup2(event->record, event->record->bytes);
-    g_array_append_val((GArray *)context, copy);
 }
 
 static void free_copy(gpointer event)
@@ -78,7 +75,14 @@ GArray *capture_list_events(const struct capture *capture)
     const struct record_source source = {.capture = capture};
     GArray *events = g_array_new(FALSE, FALSE, sizeof(struct event));
     g_array_set_clear_func(events, free_copy);
-    captures_each_record(&source, 1, add_copy, events);
+    struct record_reader *records = record_reader_new(&source, 1);
+    struct event event;
+    uint32_t from;
+    while (record_reader_next(records, &event, &from)) {
+        event.record = g_memdup2(event.record, event.record->bytes);
+        g_array_append_val(events, event);
+    }
+    record_reader_free(records);
     return events;
 }
 
