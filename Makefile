@@ -230,7 +230,7 @@ $(PLUGINS): $(BUILD)/tests/%.so: $(BUILD)/obj/tests/plugins/%.o $(BUILD)/link.st
 	$(call link_sample,tests/plugins/$*.c)
 
 # What says `// also: hiredis 1.x` is built a second time, against Debian 13's hiredis: build/tests/NAME-1.x. It finds that
-# library where scripts/fetch-trixie put it; where that is not to be had, tests skip. From the same archive come a
+# library where scripts/fetch-debian put it; where that is not to be had, tests skip. From the same archive come a
 # libhiredis whose functions do not pass the PLT, and, under the names of libvalkey, a stand-in for that: hiredis 1.x
 # has its layouts and functions, and Debian has no libvalkey.
 TRIXIE := build/trixie
@@ -308,7 +308,7 @@ rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
-	@scripts/fetch-trixie || true
+	@scripts/fetch-debian || true
 	+$(Q)$(rebuild) all unit-tests samples workloads
 	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
 	@tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end

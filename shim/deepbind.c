@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "deepbind.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdint.h>
@@ -16,6 +15,7 @@
 #include "capture/capture.h"
 #include "config.h"
 #include "dynamic.h"
+#include "loader.h"
 #include "real.h"
 #include "thread.h"
 
@@ -238,7 +238,7 @@ static void bind_from(uint32_t from, bool certain)
         LK_REAL(dlclose)(round->handles[i]);
     }
     lk_unlock(&deep_lock);
-    dlerror(); /* what our look-ups left there is not the host's */
+    lk_loader.error(); /* what our look-ups left there is not the host's */
 }
 
 static int count_module(struct dl_phdr_info *module, size_t bytes, void *context)

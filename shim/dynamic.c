@@ -9,6 +9,7 @@
 struct dynamic {
     const ElfW(Sym) * symbols;
     const char *strings;
+    const uint32_t *hashes;
     const ElfW(Rela) * tables[2]; /* of the procedure linkage table, and the rest */
     size_t bytes[2];
 };
@@ -41,6 +42,9 @@ static bool read_dynamic(const struct dl_phdr_info *module, struct dynamic *dyna
             break;
         case DT_STRTAB:
             dynamic->strings = address;
+            break;
+        case DT_GNU_HASH:
+            dynamic->hashes = address;
             break;
         case DT_JMPREL:
             dynamic->tables[0] = address;
@@ -97,6 +101,41 @@ void lk_references(const struct dl_phdr_info *module,
             if (!visit_relocation(module, &dynamic, &dynamic.tables[table][i], visit, context))
                 return;
     }
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+    uint32_t hash = 5381;
+    for (; *name; name++)
+        hash = hash * 33 + (uint8_t)*name;
+    return hash;
+}
+
+static bool is_function(const ElfW(Sym) * symbol)
+{
+    return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF;
+}
+
+/* Buckets, their first symbols, then for each symbol its hash, whose lowest bit ends the bucket:
+ * behind a filter that is not needed here. */
+void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name)
+{
+    struct dynamic dynamic;
+    if (!read_dynamic(module, &dynamic) || !dynamic.hashes || !dynamic.hashes[0])
+        return NULL;
+    uint32_t buckets = dynamic.hashes[0], first = dynamic.hashes[1], filter = dynamic.hashes[2];
+    const uint32_t *bucket = dynamic.hashes + 4 + filter * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t *chain = bucket + buckets;
+    uint32_t hash = gnu_hash(name), i = bucket[hash % buckets];
+    for (; i >= first; i++) {
+        const ElfW(Sym) *symbol = &dynamic.symbols[i];
+        if ((chain[i - first] | 1) == (hash | 1) && is_function(symbol) &&
+            strcmp(dynamic.strings + symbol->st_name, name) == 0)
+            return (void *)(module->dlpi_addr + symbol->st_value);
+        if (chain[i - first] & 1)
+            break;
+    }
+    return NULL;
 }
 
 struct wanted {

@@ -22,6 +22,10 @@ void lk_references(const struct dl_phdr_info *module,
                    bool (*visit)(const struct lk_reference *reference, void *context),
                    void *context);
 
+/* The function of that name that the module itself defines, by its GNU hash table. NULL: none, or
+ * one that is chosen at run time (an IFUNC). Of several versions, any. */
+void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name);
+
 /* Whether the module refers to that name. */
 bool lk_refers_to(const struct dl_phdr_info *module, const char *name);
 

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "real.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
@@ -11,6 +10,7 @@
 #include "boot.h"
 #include "deepbind.h"
 #include "dynamic.h"
+#include "loader.h"
 #include "sys.h"
 #include "thread.h"
 #include "wire/early.h"
@@ -72,14 +72,25 @@ void lk_real_init(void)
         return;
     finding = true;
     int kept = errno;
+    if (!lk_loader_init()) {
+        errno = kept;
+        finding = false;
+        return;
+    }
     for (int i = 0; i < LK_SYMBOLS; i++)
-        table[i] = symbols[i].group == LK_GROUP_LIBC ? dlsym(RTLD_NEXT, symbols[i].name) : NULL;
+        table[i] =
+            symbols[i].group == LK_GROUP_LIBC ? lk_loader.sym(RTLD_NEXT, symbols[i].name) : NULL;
     /* free_sized and free_aligned_sized are C23: an older libc has them not, and free does what
      * they say. */
     if (!table[LK_SYMBOL_free_sized])
         table[LK_SYMBOL_free_sized] = table[LK_SYMBOL_free];
     if (!table[LK_SYMBOL_free_aligned_sized])
         table[LK_SYMBOL_free_aligned_sized] = table[LK_SYMBOL_free];
+    /* libdl's, where nobody but us has loaded that. */
+    if (!table[LK_SYMBOL_dlopen])
+        table[LK_SYMBOL_dlopen] = lk_loader_find("dlopen");
+    if (!table[LK_SYMBOL_dlclose])
+        table[LK_SYMBOL_dlclose] = lk_loader_find("dlclose");
     for (int i = 0; i < LK_SYMBOLS; i++)
         if (table[i])
             __atomic_store_n(&lk_real_table[i], table[i], __ATOMIC_RELEASE);
@@ -130,7 +141,7 @@ static void *find_in(struct search *search, const char *name)
     void *library = LK_REAL(dlopen)(search->path, RTLD_LAZY | RTLD_NOLOAD);
     if (!library)
         return NULL;
-    void *found = dlsym(library, name);
+    void *found = lk_loader.sym(library, name);
     LK_REAL(dlclose)(library);
     return lk_sys_own(found) ? NULL : found;
 }
@@ -160,7 +171,7 @@ static void *find_original(enum lk_symbol symbol, const void *caller, bool *ever
     void *found = deep ? find_by_caller(name, caller) : NULL;
     *everywhere = false;
     if (!found) {
-        found = dlsym(RTLD_NEXT, name);
+        found = lk_loader.sym(RTLD_NEXT, name);
         *everywhere = found && !lk_deepbind_any();
     }
     if (!found && !deep)
@@ -168,7 +179,7 @@ static void *find_original(enum lk_symbol symbol, const void *caller, bool *ever
     if (!found && symbols[symbol].group != LK_GROUP_LIBC)
         found = find_by_file(symbol);
     if (!found)
-        dlerror(); /* what our look-ups left there is not the host's */
+        lk_loader.error(); /* what our look-ups left there is not the host's */
     return found;
 }
 

@@ -39,7 +39,7 @@ static void wipe_by_hand(void)
 void lk_sys_init(void)
 {
     struct stat about;
-    if (fstat(STDERR_FILENO, &about) == 0) {
+    if (lk_sys_stat(STDERR_FILENO, &about) == 0) {
         stderr_device = about.st_dev;
         stderr_inode = about.st_ino;
     }
@@ -124,11 +124,10 @@ uint64_t lk_sys_realtime_ns(void)
 
 uint64_t lk_sys_random(void)
 {
-    int kept = errno, before = lk_sys_no_cancel();
+    int kept = errno;
     uint64_t value;
-    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
+    if (syscall(SYS_getrandom, &value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
         value = lk_sys_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)&value;
-    lk_sys_cancel_again(before);
     errno = kept;
     return value;
 }
@@ -139,8 +138,14 @@ static int stderr_is_ours(void)
 {
     struct stat about;
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return fstat(STDERR_FILENO, &about) == 0 && about.st_dev == stderr_device &&
+    return lk_sys_stat(STDERR_FILENO, &about) == 0 && about.st_dev == stderr_device &&
            about.st_ino == stderr_inode && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
+}
+
+/* The 64-bit kernels' struct is the C library's. */
+int lk_sys_stat(int fd, struct stat *about)
+{
+    return (int)syscall(SYS_fstat, fd, about);
 }
 
 ssize_t lk_sys_read(int fd, void *to, size_t room)
@@ -161,11 +166,11 @@ static void write_quietly(const char *text, size_t bytes)
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    sigprocmask(SIG_BLOCK, &pipe_signal, &before); /* Linux: this thread's */
     if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0 && errno == EPIPE &&
         !sigismember(&pending, SIGPIPE))
         sigtimedwait(&pipe_signal, NULL, &at_once);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 void lk_sys_say_once(int *said, const char *what, const char *why)

@@ -47,6 +47,10 @@ static inline bool lk_sys_own(const void *address)
  * it. */
 bool lk_sys_readable(uint64_t address);
 
+/* fstat, by a call that every glibc has. */
+struct stat;
+int lk_sys_stat(int fd, struct stat *about);
+
 /* The system's own: read and close by name are the wrappers that the host calls. No cancellation
  * points. */
 ssize_t lk_sys_read(int fd, void *to, size_t room);

@@ -126,7 +126,7 @@ static int create_file(void)
 static bool is_ours(int fd)
 {
     struct stat about;
-    return fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
+    return lk_sys_stat(fd, &about) == 0 && about.st_dev == lk_state->device &&
            about.st_ino == lk_state->inode;
 }
 
@@ -287,7 +287,7 @@ static bool open_now(void)
     int fd = create_file();
     if (fd < 0)
         return false;
-    if (!reserve_in(fd, 0, FIRST_STEP) || fstat(fd, &about) != 0 ||
+    if (!reserve_in(fd, 0, FIRST_STEP) || lk_sys_stat(fd, &about) != 0 ||
         !(lk_state->base = map_file(fd, &mapped))) {
         int kept = errno;
         unlink(path);

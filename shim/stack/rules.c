@@ -3,10 +3,10 @@
 #include "stack/rules.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "loader.h"
 #include "sys.h"
 
 #define PLACES_BITS 16u
@@ -35,7 +35,8 @@ uint64_t lk_rules_generation = 1;
 void lk_rules_init(void)
 {
     table = lk_sys_memory_wiped(sizeof *table << PLACES_BITS);
-    find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_NEXT, "_dl_find_object");
+    find_object =
+        (int (*)(void *, struct found_object *))lk_loader.sym(RTLD_NEXT, "_dl_find_object");
 }
 
 void lk_rules_forget(void)
