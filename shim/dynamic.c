@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "machine.h"
+
 struct dynamic {
     const ElfW(Sym) * symbols;
     const char *strings;
@@ -76,14 +78,14 @@ static bool visit_relocation(const struct dl_phdr_info *module, const struct dyn
 {
     uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
     uint32_t symbol = (uint32_t)ELF64_R_SYM(relocation->r_info);
-    bool is_address = type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-                      (type == R_X86_64_64 && relocation->r_addend == 0);
+    bool is_address = type == LK_RELOCATION_CALL || type == LK_RELOCATION_DATA ||
+                      (type == LK_RELOCATION_ADDRESS && relocation->r_addend == 0);
     if (!is_address || !symbol)
         return true;
     struct lk_reference reference = {
         .name = dynamic->strings + dynamic->symbols[symbol].st_name,
         .slot = (void **)(module->dlpi_addr + relocation->r_offset),
-        .by_a_call = type == R_X86_64_JUMP_SLOT,
+        .by_a_call = type == LK_RELOCATION_CALL,
     };
     return visit(&reference, context);
 }

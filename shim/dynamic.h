@@ -1,6 +1,6 @@
 /*
  * What a loaded module refers to by name: its dynamic section, as it lies in memory. Pure reading
- * but for lk_module_at and the seal; no allocation. For x86-64.
+ * but for lk_module_at and the seal; no allocation.
  */
 #ifndef LK_DYNAMIC_H
 #define LK_DYNAMIC_H

@@ -9,6 +9,7 @@
 #include "cache/text_wide.h"
 #include "capture/layout.h"
 #include "config.h"
+#include "machine.h"
 #include "sys.h"
 #include "text/lexer.h"
 
@@ -42,12 +43,7 @@ static void need_secret(void)
 /* Whether a text is long enough, and the processor wide enough. */
 static bool is_wide(size_t bytes)
 {
-#ifdef __x86_64__
-    return bytes >= LK_WIDE_LEAST && __builtin_cpu_supports("avx2");
-#else
-    (void)bytes;
-    return false;
-#endif
+    return bytes >= LK_WIDE_LEAST && lk_machine_is_wide();
 }
 
 static uint64_t keyed(const void *text, size_t bytes)
