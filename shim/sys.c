@@ -18,22 +18,28 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-#define WIPED_REGIONS 64u
+#define WIPED_REGIONS 1024u
 
-/* Regions that the kernel would not wipe by itself (before Linux 4.14): a fork handler does. */
+/* Regions that a child is to find wiped. The kernel does that, but before Linux 4.14 it cannot, and
+ * an emulator (qemu-user) may only say that it will: then a fork handler does. */
 static struct {
     void *start;
     size_t bytes;
-} by_hand[WIPED_REGIONS];
-static uint32_t by_hand_count;
+} wiped[WIPED_REGIONS];
+static uint32_t wiped_count;
+static uint32_t *mark; /* in such a region: 1, or 0 where the kernel has wiped it */
 
 static dev_t stderr_device;
 static ino_t stderr_inode;
 
 static void wipe_by_hand(void)
 {
-    for (uint32_t i = 0; i < by_hand_count && i < WIPED_REGIONS; i++)
-        madvise(by_hand[i].start, by_hand[i].bytes, MADV_DONTNEED);
+    if (!mark)
+        return;
+    for (uint32_t i = 0; *mark && i < wiped_count && i < WIPED_REGIONS; i++)
+        if (wiped[i].start != mark)
+            madvise(wiped[i].start, wiped[i].bytes, MADV_DONTNEED);
+    *mark = 1;
 }
 
 void lk_sys_init(void)
@@ -43,6 +49,9 @@ void lk_sys_init(void)
         stderr_device = about.st_dev;
         stderr_inode = about.st_ino;
     }
+    mark = lk_sys_memory_wiped(sizeof *mark);
+    if (mark)
+        *mark = 1;
     pthread_atfork(NULL, NULL, wipe_by_hand);
 }
 
@@ -59,12 +68,13 @@ void *lk_sys_memory_wiped(size_t bytes)
 {
     int kept = errno;
     void *start = take_memory(bytes);
-    if (start && madvise(start, bytes, MADV_WIPEONFORK) != 0) {
-        uint32_t i = __atomic_fetch_add(&by_hand_count, 1, __ATOMIC_RELAXED);
+    if (start) {
+        bool by_kernel = madvise(start, bytes, MADV_WIPEONFORK) == 0;
+        uint32_t i = __atomic_fetch_add(&wiped_count, 1, __ATOMIC_RELAXED);
         if (i < WIPED_REGIONS) {
-            by_hand[i].bytes = bytes;
-            by_hand[i].start = start;
-        } else {
+            wiped[i].bytes = bytes;
+            wiped[i].start = start;
+        } else if (!by_kernel) {
             munmap(start, bytes); /* without wiping it would be wrong in a child */
             start = NULL;
         }
