@@ -297,7 +297,7 @@ $(WORKLOAD_PRELOADS): $(BUILD)/bench/%.so: $(BUILD)/obj/tests/bench/preload/%.o 
 # The shim in other forms, COMPILER-OPTION, each in a tree of its own, for tests/end-to-end/portability.bats; `apart`: its
 # pieces are not one unit to the compiler. `make test` has a few of them, `make portability` all.
 PORTABLE = some
-FORMS = gcc-O0 $(if $(filter all,$(PORTABLE)),gcc-O1 gcc-O2-apart gcc-Os gcc-O3 clang-O0 clang-O1 clang-O2 clang-O3)
+FORMS = gcc-O0 $(if $(filter all,$(PORTABLE)),gcc-O1 gcc-O2-apart gcc-O3 clang-O0 clang-O1 clang-O2 clang-O3)
 BUILD_FORMS := $(addprefix form-,$(FORMS))
 forms: $(BUILD_FORMS)
 $(BUILD_FORMS): form-%:
