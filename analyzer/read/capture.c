@@ -133,6 +133,7 @@ static struct capture *capture_allocate(const char *name)
     capture->modules = g_array_new(FALSE, TRUE, sizeof(struct capture_module));
     capture->templates = g_array_new(FALSE, TRUE, sizeof(struct lk_template));
     capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
+    capture->pauses = g_array_new(FALSE, FALSE, sizeof(struct capture_pause));
     capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
     capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
     capture->heap_segments = g_array_new(FALSE, FALSE, sizeof(struct ring_segment));
@@ -152,7 +153,27 @@ static uint64_t find_duration(const struct capture *capture)
         latest = MAX(latest, g_array_index(capture->timeline, struct timeline_point,
                                            capture->timeline->len - 1)
                                  .time_ns);
+    /* It stands still, and so does all that could tell of time. */
+    uint64_t now = (uint64_t)g_get_monotonic_time() * 1000;
+    if (capture->end == CAPTURE_END_RUNNING && (capture->header.control & LK_CONTROL_PAUSED) != 0 &&
+        now > capture->header.start_monotonic_ns)
+        latest = MAX(latest, now - capture->header.start_monotonic_ns);
     return latest;
+}
+
+/* By the mark that the process left, else by looking for it. */
+static enum capture_end find_end(const struct capture *capture, int fd)
+{
+    switch (capture->header.end) {
+    case LK_END_EXIT:
+        return CAPTURE_END_EXIT;
+    case LK_END_EXEC:
+        return CAPTURE_END_EXEC;
+    case LK_END_SIGNAL:
+        return CAPTURE_END_SIGNAL;
+    default:
+        return capture_find_end(&capture->header, fd);
+    }
 }
 
 /* One that was left in the file. */
@@ -186,22 +207,11 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
     capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
+    capture->end = find_end(capture, fd);
     capture->duration_ns = find_duration(capture);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
-    switch (capture->header.end) {
-    case LK_END_EXIT:
-        capture->end = CAPTURE_END_EXIT;
-        break;
-    case LK_END_EXEC:
-        capture->end = CAPTURE_END_EXEC;
-        break;
-    case LK_END_SIGNAL:
-        capture->end = CAPTURE_END_SIGNAL;
-        break;
-    default:
-        capture->end = capture_find_end(&capture->header, fd);
-    }
+    capture_read_pauses(capture);
     return capture;
 }
 
@@ -287,6 +297,7 @@ void capture_free(struct capture *capture)
     g_array_free(capture->modules, TRUE);
     g_array_free(capture->templates, TRUE);
     g_array_free(capture->verbs, TRUE);
+    g_array_free(capture->pauses, TRUE);
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
     g_array_free(capture->heap_segments, TRUE);

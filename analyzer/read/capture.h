@@ -106,6 +106,8 @@ struct capture {
     GArray *modules;         /* struct capture_module */
     GArray *templates;       /* struct lk_template, index = id */
     GArray *verbs;           /* struct lk_verb, index = id */
+    GArray *pauses;          /* struct capture_pause, in order and apart; none after duration_ns */
+    uint64_t paused_ns;      /* how long in all */
     GArray *timeline;        /* struct timeline_point, in time order, only buckets with updates */
     uint64_t damage;         /* parts left out because they are damaged */
     GPtrArray *damage_notes; /* of char *: the first few, for `check` */
@@ -116,6 +118,10 @@ struct capture {
 struct capture_connect {
     uint32_t connection;
     const char *peer; /* "unix:PATH" or "HOST:PORT" */
+};
+
+struct capture_pause { /* nothing was recorded but frees */
+    uint64_t from_ns, to_ns;
 };
 
 struct timeline_point {
@@ -138,6 +144,11 @@ enum capture_tables {
 };
 struct capture *capture_open_tables(int fd, const char *name, unsigned tables, GError **error);
 void capture_free(struct capture *capture);
+
+/* For rates: how much of the time up to then was not paused; and the earliest time by which that
+ * much had been recorded. */
+uint64_t capture_recorded_ns(const struct capture *capture, uint64_t time_ns);
+uint64_t capture_time_of(const struct capture *capture, uint64_t recorded_ns);
 
 /* Hands out the ring's heap events with times in [from_ns, to_ns) in order of time, without holding
  * them in memory. What is damaged ends its segment; returns how many segments that happened to.
