@@ -125,7 +125,8 @@ static int run(const char *command, const char *description, bool paused, int ar
         if (arguments == NULL)
             status = usage_error(command, "no process given");
         for (char **argument = arguments; argument != NULL && *argument != NULL; argument++)
-            status = MAX(status, control(command, *argument, paused));
+            if (control(command, *argument, paused) != STATUS_DONE)
+                status = STATUS_ERROR;
     }
     g_strfreev(arguments);
     return status;
