@@ -39,9 +39,14 @@ static bool refuse(GError **error, const char *name, const char *why)
 static bool check_header(const struct lk_header *header, size_t bytes, const char *name,
                          GError **error)
 {
+    static const char none[sizeof(header->magic)];
+    if (bytes >= LK_GRANULE && memcmp(header->magic, none, sizeof(none)) == 0)
+        return refuse(error, name,
+                      "not a leakey capture, or one whose header is lost: it begins with zeros");
     if (bytes < sizeof(header->magic) ||
         memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) != 0)
-        return refuse(error, name, "not a leakey capture");
+        return refuse(error, name,
+                      bytes == 0 ? "not a leakey capture: it is empty" : "not a leakey capture");
     if (bytes < sizeof(*header))
         return refuse(error, name, "the capture is cut off within its header");
     if (header->byte_order == GUINT32_SWAP_LE_BE_CONSTANT(LK_BYTE_ORDER))
@@ -50,7 +55,8 @@ static bool check_header(const struct lk_header *header, size_t bytes, const cha
         return refuse(error, name, "the byte-order mark is damaged");
     if (header->version != LK_VERSION) {
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    "%s: capture version %u; this leakey reads version %u", name, header->version,
+                    "%s: capture version %u, of %s leakey; this one reads version %u", name,
+                    header->version, header->version > LK_VERSION ? "a newer" : "an older",
                     LK_VERSION);
         return false;
     }
@@ -109,8 +115,8 @@ static void read_header(struct capture *capture)
         header->history_shift = HISTORY_SHIFT_MAX;
     }
     if (header->used_bytes > capture->bytes)
-        capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
-                       header->used_bytes);
+        capture_damage(capture, "the file ends early: %zu of %" PRIu64 " bytes are there",
+                       capture->bytes, header->used_bytes);
     capture->overwritten_count = header->overwritten_count;
     capture->overwritten_heap_count = header->overwritten_heap_count;
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
