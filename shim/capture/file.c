@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/about.h"
+#include "capture/cut.h"
 #include "capture/state.h"
 #include "config.h"
 #include "decimal.h"
@@ -28,7 +29,7 @@
 #define PATIENCE_NS  5000000u
 
 static char path[5120];
-static int said_none, said_full;
+static int said_none, said_full, said_lost;
 static uint64_t generations;
 static pid_t first_pid; /* of the process that loaded the shim: another one came by fork */
 
@@ -130,6 +131,12 @@ static bool is_ours(int fd)
            about.st_ino == lk_state->inode;
 }
 
+static bool was_cut(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && (uint64_t)about.st_size < lk_state->reserved_bytes;
+}
+
 /* The file, to reserve space in: our descriptor, unless the host closed it (its number may be
  * another file's now); else by name. */
 static int borrow_file(void)
@@ -168,10 +175,41 @@ static bool reserve_in(int fd, uint64_t from, uint64_t end)
     return (errno == EOPNOTSUPP || errno == ENOSYS) && write_zeros(fd, from, end);
 }
 
+static bool put_private_memory(char *at, uint64_t bytes)
+{
+    return mmap(at, bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+/* May come from a signal handler that interrupts anything, of several threads at once. Whoever is
+ * in the middle of recording goes on in the private memory and finds zeros there, which everything
+ * that looks into the capture takes for a valid beginning. */
+bool lk_capture_lost(void)
+{
+    struct lk_state *state = lk_state;
+    if (!put_private_memory(state->base, state->mapped_bytes) &&
+        !put_private_memory(state->base, state->reserved_bytes)) /* that alone is ever touched */
+        return false;
+    __atomic_store_n(&state->full, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->phase, LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    __atomic_store_n(&state->generation, __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED),
+                     __ATOMIC_RELEASE);
+    lk_sys_say_once(&said_lost, "nothing more is recorded", "the capture was cut by another hand");
+    return true;
+}
+
 static void stop_growing(const char *why)
 {
     if (!__atomic_exchange_n(&lk_state->full, 1, __ATOMIC_RELAXED))
         lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+}
+
+static void raise_to(uint64_t *place, uint64_t value)
+{
+    uint64_t held = __atomic_load_n(place, __ATOMIC_RELAXED);
+    while (held < value && !__atomic_compare_exchange_n(place, &held, value, false,
+                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        ;
 }
 
 static bool reserve(uint64_t end)
@@ -189,15 +227,15 @@ static bool reserve(uint64_t end)
     if (end > target)
         return false;
     int fd = borrow_file();
-    bool done = fd >= 0 && reserve_in(fd, reserved, target);
+    bool done = fd >= 0 && !(was_cut(fd) && lk_capture_lost()) && reserve_in(fd, reserved, target);
     if (!done)
         stop_growing(fd < 0 ? "the file is gone" : lk_sys_reason(errno));
     if (fd >= 0 && fd != lk_state->fd)
         lk_sys_close(fd);
-    while (done && reserved < target &&
-           !__atomic_compare_exchange_n(&header->reserved_bytes, &reserved, target, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-        ;
+    if (done) {
+        raise_to(&lk_state->reserved_bytes, target);
+        raise_to(&header->reserved_bytes, target);
+    }
     return done;
 }
 
@@ -243,11 +281,11 @@ static void fill_header(struct lk_header *header)
     header->start_realtime_ns = lk_sys_realtime_ns();
     header->start_monotonic_ns = lk_sys_monotonic_ns();
     header->used_bytes = LK_GRANULE;
-    header->reserved_bytes = FIRST_STEP;
+    header->reserved_bytes = lk_state->reserved_bytes = FIRST_STEP;
     header->sites = 1; /* id 0 of each table is "unknown" */
     header->templates = 1;
     header->verbs = 1;
-    header->control = lk_config.paused ? LK_CONTROL_PAUSED : 0;
+    header->control = LK_CONTROL_OPEN | (lk_config.paused ? LK_CONTROL_PAUSED : 0u);
     lk_about_fill(header, lk_state->base);
 }
 
@@ -296,9 +334,18 @@ static bool open_now(void)
         return false;
     }
     set_state(fd, &about, mapped);
+    lk_cut_watch();
     fill_header(lk_capture_header());
     lk_live_open();
     return true;
+}
+
+/* Not if it was lost at once. */
+static bool set_open(void)
+{
+    uint32_t opening = LK_PHASE_OPENING;
+    return __atomic_compare_exchange_n(&lk_state->phase, &opening, LK_PHASE_OPEN, false,
+                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 /* Another thread is opening the capture: lets it finish, for a few milliseconds at the most. */
@@ -329,7 +376,9 @@ bool lk_capture_open(bool patient)
     lk_sys_cancel_again(before);
     if (!opened)
         lk_sys_say_once(&said_none, "nothing is recorded", lk_sys_reason(errno));
-    __atomic_store_n(&lk_state->phase, opened ? LK_PHASE_OPEN : LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    if (!opened)
+        __atomic_store_n(&lk_state->phase, LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    opened = opened && set_open();
     if (opened) {
         lk_modules_scan(); /* takes a while: the other threads record already */
         lk_add(&lk_capture_header()->dropped[LK_DROP_NOT_READY],
