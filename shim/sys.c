@@ -153,6 +153,11 @@ int lk_sys_close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
+int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    return (int)syscall(SYS_execveat, fd, path, argv, envp, flags);
+}
+
 /* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */
 static void write_quietly(const char *text, size_t bytes)
 {

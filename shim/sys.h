@@ -51,6 +51,8 @@ bool lk_sys_readable(uint64_t address);
  * points. */
 ssize_t lk_sys_read(int fd, void *to, size_t room);
 int lk_sys_close(int fd);
+/* What glibc has since 2.34. */
+int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
 
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);

@@ -67,10 +67,8 @@ row_captures() {
         cat "$DIR/check"
         return 1
     }
-    leakey report --format json -o "$DIR/row.json" "$1"
+    leakey report --format json -o "${1%.captures}.json" "$1"
 }
 
-# row_counts MODE FILTER: FILTER is true of the report of the row's captures.
-row_counts() {
-    leakey report --format json -o "$DIR/$1.json" "$DIR/$1.captures" && jqr "$DIR/$1.json" "$2"
-}
+# row_counts MODE FILTER [JQ OPTION...]: FILTER is true of the report of the row's captures.
+row_counts() { jqr "$DIR/$1.json" "${@:2}"; }
