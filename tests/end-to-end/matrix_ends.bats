@@ -95,11 +95,11 @@ make_cgroup() {
     stop busy KILL
     [ "$STOPPED_STATUS" -eq 137 ]
     # Each thread counted what it was about to do, and what was done.
-    read -r begun done < <(od -An -t u8 -w16 "$DIR/progress" | awk '{ b += $1; d += $2 } END { print b, d }')
-    [ "$done" -gt 10000 ]
+    read -r begun finished < <(od -An -t u8 -w16 "$DIR/progress" | awk '{ b += $1; d += $2 } END { print b, d }')
+    [ "$finished" -gt 10000 ]
     leakey report --format json -o "$DIR/report.json" "$DIR/captures"
     jqr "$DIR/report.json" '[.heap.sites[] | select(any(.stack[]; .function == "lose_block")) | .allocated_count] | add
-        | . >= $done and . <= $begun' --argjson done "$done" --argjson begun "$begun"
+        | . >= $finished and . <= $begun' --argjson finished "$finished" --argjson begun "$begun"
     jqr "$DIR/report.json" '.captures[0].end == "signal"'
 }
 
@@ -111,4 +111,85 @@ make_cgroup() {
     [ "$(grep -c '^truth' "$DIR/all.out")" -eq 12 ]
     recorded execs '$ends == [[null, "exec"], (range(1; 9) | tostring | [., "exec"]), ["9", "exit"], ["leaf", "exit"],
         ["leaf", "exit"]]'
+}
+
+@test "a storm of 240 quick children and grandchildren" {
+    row "$(program fork_storm)"
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'told by 240' "$DIR/all.out"
+    recorded fork_storm '$ends | length == 241 and all(.[]; .[1] == "exit")'
+}
+
+@test "prefork workers, one killed and replaced: each process's own numbers" {
+    row "$(program prefork_workers)"
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'answered 120' "$DIR/all.out"
+    grep -q ' signal$' "$DIR/all/workers"
+    row_counts all '.captures | length == $count' --argjson count "$(wc -l <"$DIR/all/workers")"
+    while read -r pid lost gets how; do
+        leakey report --format json -o "$DIR/worker.json" "$DIR/all.captures/prefork_workers.$pid.leakey"
+        jqr "$DIR/worker.json" '([.heap.sites[] | select(any(.stack[]; .function == "lose_block")) | .allocated_count] |
+            add == $lost) and (.cache.commands.GET // 0) == $gets and .captures[0].end == $how' \
+            --argjson lost "$lost" --argjson gets "$gets" --arg how "$how"
+    done <"$DIR/all/workers"
+}
+
+@test "a daemon: double fork, setsid, chdir, every descriptor closed" {
+    # shellcheck disable=SC2016  # for the sh that starts it
+    row sh -c '"$1" truth; while ! cat truth 2>/dev/null; do sleep 0.02; done' sh "$(program daemonise)"
+    [ "$ROW_STATUS" -eq 0 ]
+    recorded daemonise '$ends | length == 3'
+    row_counts all 'any(.captures[]; .events.recorded_count > 120000)'
+}
+
+@test "forks by system calls, and process 1 of a namespace of its own" {
+    if unshare --pid --fork true 2>/dev/null; then
+        row "$(program raw_forks)" namespace
+        grep -qx 'child 5' "$DIR/all.out"
+    else
+        row "$(program raw_forks)"
+        echo "# no namespaces here: forks by system calls alone" >&3
+    fi
+    [ "$ROW_STATUS" -eq 0 ]
+    recorded raw_forks '$ends | length >= 3 and all(.[]; .[1] == "exit")'
+}
+
+# --- what a process can no longer reach
+
+# confined_row HOW WHEN MESSAGE: the process that cannot make its capture says so, once.
+confined_row() {
+    local mode
+    rm -rf "$DIR/private" "$DIR/empty"
+    mkdir -p "$DIR/private" "$DIR/empty"
+    chmod 700 "$DIR/private"
+    ROW_SAME='/^leakey: nothing is recorded: /d' row env LEAKEY_OUTPUT="$DIR/private" "$(program confined)" "$1" "$2" \
+        "$DIR/empty" || return
+    [ "$ROW_STATUS" -eq 0 ] || return
+    for mode in 4K all; do
+        same_text "messages ($mode)" "leakey: nothing is recorded: $3" "$(<"$DIR/$mode.err")" || return
+    done
+    rm -f "$DIR"/private/env.* # what came before it, in every-allocation mode
+    row_captures "$DIR/private"
+}
+
+# What was recorded before, and after: by a descriptor that is still open.
+confined_all() {
+    leakey report --format json -o "$DIR/all.json" "$DIR"/private/confined.*.leakey || return
+    jqr "$DIR/all.json" '[.captures[].end] == ["exit", "exit"] and (.captures | map(.events.dropped_count) | add == 0) and
+        ([.heap.sites[] | select(any(.stack[]; .function == "lose_block")) | .allocated_count] | add > 3100) and
+        any(.captures[]; .events.recorded_count > 120000)'
+}
+
+@test "chroot, before anything was recorded and after" {
+    confined_row chroot before 'no such directory'
+    [ -z "$(ls "$DIR/private")" ]
+    confined_row chroot after 'no such directory'
+    confined_all
+}
+
+@test "root's rights given up, before anything was recorded and after" {
+    confined_row user before 'permission denied'
+    [ -z "$(ls "$DIR/private")" ]
+    confined_row user after 'permission denied'
+    confined_all
 }
