@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,6 +20,7 @@
 #endif
 
 #define WIPED_REGIONS 64u
+#define LIMIT_SHARE   4u
 
 /* Regions that the kernel would not wipe by itself (before Linux 4.14): a fork handler does. */
 static struct {
@@ -46,13 +48,45 @@ void lk_sys_init(void)
     pthread_atfork(NULL, NULL, wipe_by_hand);
 }
 
+static uint64_t taken_bytes;
+
+static uint64_t limit_of(__rlimit_resource_t resource)
+{
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                               : UINT64_MAX;
+}
+
+static uint64_t share_of(uint64_t limit)
+{
+    uint64_t share = limit == UINT64_MAX ? limit : limit / LIMIT_SHARE;
+    uint64_t taken = __atomic_load_n(&taken_bytes, __ATOMIC_RELAXED);
+    return share > taken ? (share - taken) / 2 : 0;
+}
+
+uint64_t lk_sys_address_space(void)
+{
+    return share_of(limit_of(RLIMIT_AS));
+}
+
+/* Private memory counts for both limits, touched or not. */
+static bool may_take(size_t bytes)
+{
+    return bytes <= share_of(limit_of(RLIMIT_AS)) && bytes <= share_of(limit_of(RLIMIT_DATA));
+}
+
 static void *take_memory(size_t bytes)
 {
     int kept = errno;
+    if (!may_take(bytes))
+        return NULL;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     errno = kept;
-    return start == MAP_FAILED ? NULL : start;
+    if (start == MAP_FAILED)
+        return NULL;
+    __atomic_fetch_add(&taken_bytes, bytes, __ATOMIC_RELAXED);
+    return start;
 }
 
 void *lk_sys_memory_wiped(size_t bytes)
@@ -158,18 +192,24 @@ int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const en
     return (int)syscall(SYS_execveat, fd, path, argv, envp, flags);
 }
 
-/* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */
+/* Writes without ever waiting, and without the signals of a closed pipe and of a file that is as
+ * large as it may be. */
 static void write_quietly(const char *text, size_t bytes)
 {
-    sigset_t pipe_signal, before, pending;
+    sigset_t signals, before, pending;
     struct timespec at_once = {0, 0};
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    sigaddset(&signals, SIGXFSZ);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0 && errno == EPIPE &&
-        !sigismember(&pending, SIGPIPE))
-        sigtimedwait(&pipe_signal, NULL, &at_once);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0) {
+        int ours = errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
+        sigemptyset(&signals);
+        sigaddset(&signals, ours ? ours : SIGPIPE);
+        if (ours && !sigismember(&pending, ours))
+            sigtimedwait(&signals, NULL, &at_once);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -16,6 +16,11 @@ void lk_sys_init(void);
  * be its valid beginning. NULL when there is none. */
 void *lk_sys_memory_wiped(size_t bytes);
 
+/* Where the host's address space or its private memory is limited, most of that is left to it: a
+ * quarter at most is ours, and nothing takes more than half of what is left of that, for something
+ * else may want some. This is what may be mapped beside lk_sys_memory_wiped. */
+uint64_t lk_sys_address_space(void);
+
 /* Such memory for what *place points at, made if there is none yet; two threads may come at once.
  * *place is itself either such memory or outside of it. */
 void *lk_sys_make_wiped(void **place, size_t bytes);

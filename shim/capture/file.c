@@ -27,6 +27,7 @@
 #define LARGEST_STEP (16u << 20)
 #define NAMES_MAX    9999u /* captures of one command and pid */
 #define PATIENCE_NS  5000000u
+#define FULL_NS      1000000000u /* so long a file that could not grow is left alone */
 
 static char path[5120];
 static int said_none, said_full, said_lost;
@@ -151,6 +152,12 @@ static int borrow_file(void)
     return fd;
 }
 
+static void close_borrowed(int fd)
+{
+    if (fd >= 0 && fd != lk_state->fd)
+        lk_sys_close(fd);
+}
+
 static bool write_zeros(int fd, uint64_t from, uint64_t end)
 {
     static const char zeros[4096];
@@ -170,9 +177,14 @@ static bool reserve_in(int fd, uint64_t from, uint64_t end)
         errno = EFBIG; /* asking would bring the host a SIGXFSZ */
         return false;
     }
-    if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
-        return true;
-    return (errno == EOPNOTSUPP || errno == ENOSYS) && write_zeros(fd, from, end);
+    for (int tries = 0; tries < 3; tries++)
+        if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
+            return true;
+        else if (errno != EINTR)
+            break;
+    /* a file system that has no such call, a filter that forbids it, signals that never pause */
+    bool otherwise = errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EINTR;
+    return otherwise && write_zeros(fd, from, end);
 }
 
 static bool put_private_memory(char *at, uint64_t bytes)
@@ -190,7 +202,6 @@ bool lk_capture_lost(void)
     if (!put_private_memory(state->base, state->mapped_bytes) &&
         !put_private_memory(state->base, state->reserved_bytes)) /* that alone is ever touched */
         return false;
-    __atomic_store_n(&state->full, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&state->phase, LK_PHASE_STOPPED, __ATOMIC_RELEASE);
     __atomic_store_n(&state->generation, __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED),
                      __ATOMIC_RELEASE);
@@ -198,10 +209,17 @@ bool lk_capture_lost(void)
     return true;
 }
 
+/* For a while: there may be room again later. */
 static void stop_growing(const char *why)
 {
-    if (!__atomic_exchange_n(&lk_state->full, 1, __ATOMIC_RELAXED))
-        lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+    __atomic_store_n(&lk_state->full_until_ns, lk_sys_monotonic_ns() + FULL_NS, __ATOMIC_RELAXED);
+    lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+}
+
+static bool is_full(void)
+{
+    uint64_t until = __atomic_load_n(&lk_state->full_until_ns, __ATOMIC_RELAXED);
+    return until && lk_sys_monotonic_ns() < until;
 }
 
 static void raise_to(uint64_t *place, uint64_t value)
@@ -216,7 +234,7 @@ static bool reserve(uint64_t end)
 {
     struct lk_header *header = lk_capture_header();
     uint64_t reserved = __atomic_load_n(&header->reserved_bytes, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&lk_state->full, __ATOMIC_RELAXED))
+    if (end <= reserved || is_full())
         return end <= reserved;
     uint64_t step = reserved < FIRST_STEP ? FIRST_STEP : reserved;
     if (step > LARGEST_STEP)
@@ -227,11 +245,14 @@ static bool reserve(uint64_t end)
     if (end > target)
         return false;
     int fd = borrow_file();
-    bool done = fd >= 0 && !(was_cut(fd) && lk_capture_lost()) && reserve_in(fd, reserved, target);
+    if (fd >= 0 && was_cut(fd) && lk_capture_lost()) {
+        close_borrowed(fd);
+        return false;
+    }
+    bool done = fd >= 0 && reserve_in(fd, reserved, target);
     if (!done)
         stop_growing(fd < 0 ? "the file is gone" : lk_sys_reason(errno));
-    if (fd >= 0 && fd != lk_state->fd)
-        lk_sys_close(fd);
+    close_borrowed(fd);
     if (done) {
         raise_to(&lk_state->reserved_bytes, target);
         raise_to(&header->reserved_bytes, target);
@@ -247,12 +268,14 @@ bool lk_capture_reserve(uint64_t end)
     return done;
 }
 
-/* Maps as much of the bound as the address-space limit lets us: touching what is not reserved never
- * happens. */
+/* Maps as much of the bound as a limited address space has for us: touching what is not reserved
+ * never happens. */
 static char *map_file(int fd, uint64_t *bytes)
 {
     uint64_t tables = lk_config.sample_bytes <= 1 ? 8ull << 30 : 1ull << 30;
-    for (uint64_t want = lk_config.ring_bytes + tables; want >= FIRST_STEP; want /= 2) {
+    uint64_t most = lk_config.ring_bytes + tables, room = lk_sys_address_space();
+    errno = ENOMEM;
+    for (uint64_t want = most < room ? most : room; want >= FIRST_STEP; want /= 2) {
         want &= ~(uint64_t)(LK_GRANULE - 1);
         char *base = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
         if (base != MAP_FAILED) {
@@ -401,8 +424,7 @@ static void remove_file(void)
     int fd = borrow_file();
     if (fd >= 0)
         unlink(path);
-    if (fd >= 0 && fd != lk_state->fd)
-        lk_sys_close(fd);
+    close_borrowed(fd);
     lk_sys_cancel_again(before);
 }
 

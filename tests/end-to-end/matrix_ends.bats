@@ -113,11 +113,11 @@ make_cgroup() {
         ["leaf", "exit"]]'
 }
 
-@test "a storm of 240 quick children and grandchildren" {
+@test "a storm of 144 quick children and grandchildren" {
     row "$(program fork_storm)"
     [ "$ROW_STATUS" -eq 0 ]
-    grep -qx 'told by 240' "$DIR/all.out"
-    recorded fork_storm '$ends | length == 241 and all(.[]; .[1] == "exit")'
+    grep -qx 'told by 144' "$DIR/all.out"
+    recorded fork_storm '$ends | length == 145 and all(.[]; .[1] == "exit")'
 }
 
 @test "prefork workers, one killed and replaced: each process's own numbers" {

@@ -89,3 +89,87 @@ cut_row() {
     [ "$(grep -c '^  three: 7, on the alternate stack' "$DIR/all.out")" -ge 8 ]
     [ "$(grep -c '^  ended by 7' "$DIR/all.out")" -ge 20 ]
 }
+
+# --- limits of the process
+
+# limit_row MESSAGE COMMAND...: what the shim says once, with the reason, or "" for nothing.
+limit_row() {
+    local mode message=$1
+    shift
+    ROW_SAME="/^leakey: /d; ${ROW_SAME:-}" row "$@" || return
+    for mode in 4K all; do
+        same_text "what the shim said ($mode)" "${message:+leakey: $message}" "$(grep '^leakey: ' "$DIR/$mode.err")" || return
+    done
+}
+
+# What could not be written is counted.
+dropped() { # MODE
+    row_counts "$1" 'any(.captures[]; .events | .dropped_count + .overwritten_count > 0)'
+}
+
+lost_blocks() { # MODE: of lose_block, at all
+    jq '[.heap.sites[] | select(any(.stack[]; .function == "lose_block")) | .allocated_count] | add // 0' "$DIR/$1.json"
+}
+
+@test "a file-size limit, with SIGXFSZ at its default: from the start, on the way, and of stderr" {
+    limit_row 'nothing is recorded: file size limit' "$(program limited)" fsize=524288
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'a larger file: EFBIG' "$DIR/all.out"
+    ROW_SAME='/^leakey: the capture cannot grow/d' row "$(program limited)" after fsize=1048576
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'leakey: the capture cannot grow, newer events are dropped: file size limit' "$DIR/all.err"
+    dropped all
+    # The line itself finds no room.
+    # shellcheck disable=SC2016  # for the sh that starts it
+    row sh -c 'head -c 4096 /dev/zero >large; "$1" fsize=1024 2>>large; echo $?; wc -c <large' sh "$(program limited)"
+    grep -qx 4096 "$DIR/all.out"
+    grep -qx 0 "$DIR/all.out"
+}
+
+@test "descriptors: a limit of 3 and of 4" {
+    limit_row 'nothing is recorded: too many open files' "$(program limited)" nofile=3
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'a descriptor: EMFILE' "$DIR/all.out"
+    limit_row '' "$(program limited)" nofile=4
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'descriptors from 3 to 3' "$DIR/all.out"
+    [ "$(lost_blocks all)" -eq 4000 ]
+    limit_row '' "$(program limited)" after nofile=4
+    [ "$(lost_blocks all)" -eq 4100 ]
+}
+
+# What the host gets of a limited memory: three quarters of what it would get at least.
+memory_row() {
+    local plain mode
+    ROW_SAME='/^memory: /d' row "$@" || return
+    [ "$ROW_STATUS" -eq 0 ] || return
+    plain=$(sed -n 's/^memory: \([0-9]*\) MiB/\1/p' "$DIR/plain.err")
+    for mode in 4K all; do
+        sed -n 's/^memory: \([0-9]*\) MiB/\1/p' "$DIR/$mode.err" | awk -v plain="$plain" -v mode=$mode \
+            '$1 * 4 < plain * 3 || plain < 1 { print mode ": of " plain " MiB " $1; exit 1 }' || return
+    done
+    [ "$(lost_blocks all)" -eq 4000 ] || {
+        echo "$*: lost blocks: $(lost_blocks all)"
+        return 1
+    }
+}
+
+@test "limited address space and limited data: recorded, and nearly all is left to the host" {
+    memory_row prlimit --as=$((1 << 30)) "$(program limited)" as=$((1 << 30))
+    memory_row prlimit --as=$((256 << 20)) "$(program limited)" as=$((256 << 20))
+    memory_row prlimit --data=$((1 << 30)) "$(program limited)" data=$((1 << 30))
+    memory_row prlimit --data=$((64 << 20)) "$(program limited)" data=$((64 << 20))
+}
+
+@test "an address space too tight to record anything" {
+    limit_row 'nothing is recorded: not enough memory' prlimit --as=$((12 << 20)) "$(program limited)"
+    [ "$ROW_STATUS" -eq 0 ]
+}
+
+@test "no locked memory, no more processes, a stack of 64 KiB, no queued signals" {
+    row setpriv --reuid=65534 --regid=65534 --clear-groups "$(program limited)" memlock=0 nproc=1 stack=65536 sigpending=0
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'locked memory: EPERM' "$DIR/all.out"
+    grep -q "^threads' stacks: .*, 11$" "$DIR/all.out"
+    [ "$(lost_blocks all)" -eq 4000 ]
+}

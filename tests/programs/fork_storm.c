@@ -1,5 +1,5 @@
 /*
- * Two hundred children that live for a few blocks, ten at a time; of every fifth the grandchild
+ * A hundred and twenty children that live for a few blocks, ten at a time; of every fifth the grandchild
  * outlives its parent. Each says how much it lost, into one pipe.
  */
 #define _GNU_SOURCE
@@ -7,7 +7,7 @@
 
 #include <sys/wait.h>
 
-#define CHILDREN 200
+#define CHILDREN 120
 #define AT_ONCE  10
 
 static void live(int number, int told)
