@@ -109,6 +109,7 @@ make_cgroup() {
     row "$(program execs)"
     [ "$ROW_STATUS" -eq 0 ]
     [ "$(grep -c '^truth' "$DIR/all.out")" -eq 12 ]
+    compgen -G "$DIR/all.captures/execs.*.10.leakey" # the pid stays
     recorded execs '$ends == [[null, "exec"], (range(1; 9) | tostring | [., "exec"]), ["9", "exit"], ["leaf", "exit"],
         ["leaf", "exit"]]'
 }

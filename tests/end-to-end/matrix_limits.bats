@@ -173,3 +173,98 @@ memory_row() {
     grep -q "^threads' stacks: .*, 11$" "$DIR/all.out"
     [ "$(lost_blocks all)" -eq 4000 ]
 }
+
+# --- disks
+
+# A file system of its own for the captures at $DISK: mount_disk TYPE OPTIONS.
+mount_disk() {
+    DISK=$DIR/disk
+    mkdir -p "$DISK"
+    mount -t "$1" -o "$2" leakey-test "$DISK" 2>/dev/null || skip_loud "no $1 can be mounted here"
+}
+
+teardown() {
+    ! mountpoint -q "$DIR/disk" || umount -l "$DIR/disk"
+    lib_teardown
+}
+
+@test "a disk that is full from the start" {
+    mount_disk tmpfs size=64k
+    limit_row 'nothing is recorded: no space left on device' env LEAKEY_OUTPUT="$DISK" "$(program limited)"
+    [ "$ROW_STATUS" -eq 0 ]
+    [ -z "$(ls -A "$DISK")" ]
+}
+
+# The latest capture there, that of the run with every allocation: its report is $DIR/all.json.
+latest_capture() { # DIRECTORY
+    local capture
+    capture=$(find "$1" -name '*.leakey' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+    leakey report --format json -o "$DIR/all.json" "$capture"
+}
+
+@test "a disk that fills up while the process works, and has room again" {
+    mount_disk tmpfs size=6m
+    ROW_SAME='/^leakey: the capture cannot grow, newer events are dropped: no space left on device$/d' \
+        row env LEAKEY_OUTPUT="$DISK" "$(program full_disk)" 1
+    [ "$ROW_STATUS" -eq 0 ]
+    [ "$(grep -c '^leakey: ' "$DIR/all.err")" -eq 1 ]
+    row_captures "$DISK"
+    latest_capture "$DISK"
+    dropped all
+    [ "$(lost_blocks all)" -eq 100 ]
+    # New tables and segments: there is room again.
+    row_counts all '[.heap.sites[] | select(any(.stack[]; .function == "lose_later")) | .allocated_count] | add == 500'
+    row_counts all '.captures[0].end == "exit"'
+}
+
+@test "a file system without fallocate" {
+    mount_disk ramfs mode=700
+    limit_row '' env LEAKEY_OUTPUT="$DISK" "$(program limited)"
+    [ "$ROW_STATUS" -eq 0 ]
+    row_captures "$DISK"
+    latest_capture "$DISK"
+    [ "$(lost_blocks all)" -eq 4000 ]
+}
+
+@test "a missing, read-only or unwritable directory, and a read-only file system" {
+    local mode
+    mount_disk tmpfs size=64k,ro
+    mkdir -m 700 "$DIR/locked"
+    # shellcheck disable=SC2016  # for the sh that starts them
+    ROW_SAME='/^leakey: nothing is recorded: /d' row sh -c 'program=$1 locked=$2; shift 2
+        for LEAKEY_OUTPUT; do "$program"; echo $?; done
+        LEAKEY_OUTPUT=$locked setpriv --reuid=65534 --clear-groups "$program"; echo $?' \
+        sh "$(program limited)" "$DIR/locked" "$DIR/missing" /dev/null /proc "$DISK"
+    same_text "exit statuses" "0 0 0 0 0" "$(grep -x '[0-9]*' "$DIR/all.out" | xargs)"
+    for mode in 4K all; do
+        same_text "what the shim said ($mode)" "$(printf 'leakey: nothing is recorded: %s\n' 'no such directory' \
+            'not a directory' 'no such directory' 'read-only file system' 'permission denied')" "$(<"$DIR/$mode.err")"
+    done
+}
+
+@test "the capture unlinked, its directory removed or renamed, while the process works" {
+    for how in unlinked removed renamed; do
+        rm -rf "$DIR"/was.*
+        # shellcheck disable=SC2016  # for the sh that starts it
+        ROW_SAME='/^leakey: nothing is recorded: no such directory$/d' row sh -c \
+            'mkdir ../place; export LEAKEY_OUTPUT="$PWD/../place"; "$1" "$2"; status=$?
+            for place in ../place ../place.elsewhere; do [ ! -d $place ] || mv $place "../was.${PWD##*/}"; done
+            exit $status' \
+            sh "$(program loses_its_capture)" $how
+        [ "$ROW_STATUS" -eq 0 ]
+        # Of a removed directory only the child knows, which would make a capture of its own.
+        [ "$how" = unlinked ] || grep -qx 'leakey: nothing is recorded: no such directory' "$DIR/all.err"
+    done
+    # What was recorded before and after went to one file.
+    latest_capture "$DIR/was.all"
+    [ "$(lost_blocks all)" -eq 2000 ]
+    row_counts all '.captures[0].end == "exit" and .captures[0].events.dropped_count == 0'
+}
+
+@test "the capture unlinked after the process closed every descriptor" {
+    # shellcheck disable=SC2016  # for the sh that starts it
+    ROW_SAME='/^leakey: the capture cannot grow/d' row sh -c \
+        'mkdir -p ../place; LEAKEY_OUTPUT="$PWD/../place" "$1" unlinked closed' sh "$(program loses_its_capture)"
+    [ "$ROW_STATUS" -eq 0 ]
+    grep -qx 'leakey: the capture cannot grow, newer events are dropped: the file is gone' "$DIR/all.err"
+}

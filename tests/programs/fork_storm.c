@@ -1,6 +1,6 @@
 /*
- * A hundred and twenty children that live for a few blocks, ten at a time; of every fifth the grandchild
- * outlives its parent. Each says how much it lost, into one pipe.
+ * A hundred and twenty children that live for a few blocks, ten at a time; of every fifth the
+ * grandchild outlives its parent. Each says how much it lost, into one pipe.
  */
 #define _GNU_SOURCE
 #include "work.h"

@@ -1,7 +1,7 @@
 /*
- * What becomes of the place where its capture ($LEAKEY_OUTPUT) lies, while it works: the file is
- * unlinked, the directory is removed with it, or renamed. With `closed` it has closed all of its
- * descriptors before. Usage: loses_its_capture unlinked|removed|renamed [closed]
+ * What becomes of the place where its capture lies ($LEAKEY_OUTPUT, with a preload), while it
+ * works: the file is unlinked, the directory is removed with it, or renamed. With `closed` it has
+ * closed all of its descriptors before. Usage: loses_its_capture unlinked|removed|renamed [closed]
  */
 #define _GNU_SOURCE
 #include "work.h"
@@ -29,7 +29,7 @@ static void unlink_all(const char *where)
 
 int main(int argc, char **argv)
 {
-    const char *where = getenv("LEAKEY_OUTPUT");
+    const char *where = getenv("LD_PRELOAD") ? getenv("LEAKEY_OUTPUT") : NULL;
     char other[4096];
     if (argc < 2)
         return 2;
