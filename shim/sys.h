@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
@@ -56,6 +57,7 @@ bool lk_sys_readable(uint64_t address);
  * points. */
 ssize_t lk_sys_read(int fd, void *to, size_t room);
 int lk_sys_close(int fd);
+int lk_sys_fstat(int fd, struct stat *about); /* a preloaded libfaketime's allocates */
 /* What glibc has since 2.34. */
 int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
 

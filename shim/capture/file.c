@@ -128,14 +128,14 @@ static int create_file(void)
 static bool is_ours(int fd)
 {
     struct stat about;
-    return fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
+    return lk_sys_fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
            about.st_ino == lk_state->inode;
 }
 
 static bool was_cut(int fd)
 {
     struct stat about;
-    return fstat(fd, &about) == 0 && (uint64_t)about.st_size < lk_state->reserved_bytes;
+    return lk_sys_fstat(fd, &about) == 0 && (uint64_t)about.st_size < lk_state->reserved_bytes;
 }
 
 /* The file, to reserve space in: our descriptor, unless the host closed it (its number may be
@@ -348,7 +348,7 @@ static bool open_now(void)
     int fd = create_file();
     if (fd < 0)
         return false;
-    if (!reserve_in(fd, 0, FIRST_STEP) || fstat(fd, &about) != 0 ||
+    if (!reserve_in(fd, 0, FIRST_STEP) || lk_sys_fstat(fd, &about) != 0 ||
         !(lk_state->base = map_file(fd, &mapped))) {
         int kept = errno;
         unlink(path);

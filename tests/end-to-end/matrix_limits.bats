@@ -268,3 +268,78 @@ latest_capture() { # DIRECTORY
     [ "$ROW_STATUS" -eq 0 ]
     grep -qx 'leakey: the capture cannot grow, newer events are dropped: the file is gone' "$DIR/all.err"
 }
+
+# --- seccomp
+
+# Each refused by itself, from before the program begins: to the loader, libc and the shim alike.
+filtered_row() { # ERRNO REASON
+    local mode calls=(fallocate fchmod fcntl ftruncate getpid getrandom gettid madvise membarrier memfd_create poll
+        prlimit64 process_vm_readv pwrite64 readlink rseq rt_sigaction sched_yield statx unlink)
+    # shellcheck disable=SC2016  # for the sh that starts them
+    ROW_SAME='/^leakey: nothing is recorded: /d' row sh -c 'program=$1 refusal=$2; shift 2
+        for call; do "$program" start $refusal $call; done; "$program" start $refusal "$@"' \
+        sh "$(program filtered)" "$1" "${calls[@]}" openat-create mmap-shared || return
+    [ "$ROW_STATUS" -eq 0 ] || return
+    [ "$(grep -cx 'refused 1' "$DIR/all.out")" -eq $((${#calls[@]} + 2)) ] || return
+    grep -qx "refused $((${#calls[@]} + 2))" "$DIR/all.out" || return
+    # Only these two cannot be done without. Where poll is refused too, nothing is said: it might wait.
+    for mode in 4K all; do
+        same_text "what the shim said ($mode)" "$(yes "leakey: nothing is recorded: $2" | head -n 2)" "$(<"$DIR/$mode.err")" ||
+            return
+    done
+    [ "$(lost_blocks all)" -eq $((1000 * ${#calls[@]})) ]
+}
+
+@test "seccomp: each call that the shim would like refused with EPERM" { filtered_row EPERM 'not permitted'; }
+
+@test "seccomp: each call that the shim would like refused with ENOSYS" { filtered_row ENOSYS 'the system call is not to be had'; }
+
+@test "seccomp after start: any call that kills but the program's own, gettid, getpid and getsockopt" {
+    row "$(program filtered)" later kill brk clone3 exit exit_group futex ioctl madvise mmap mprotect munmap newfstatat rseq \
+        rt_sigprocmask set_robust_list write gettid getpid getsockopt
+    [ "$ROW_STATUS" -eq 0 ]
+    [ "$(lost_blocks all)" -eq 2200 ]
+    # The filter is there: without write it ends the process.
+    run "$(program filtered)" later kill exit_group
+    [ "$status" -eq 159 ]
+}
+
+# --- clocks
+
+# The capture's time is the machine's: it began after $1 (seconds since the epoch), and took as long as it did.
+sane_times() {
+    row_counts all 'all(.captures[]; (.started[0:19] + "Z" | fromdate) >= $from and (.started[0:19] + "Z" | fromdate) <= now
+        and .duration_seconds < 600)' --argjson from "$1" || return
+    row_counts all '[.heap.timeline[].seconds] | . == sort and length > 0 and last < 600' || return
+    row_counts all '.captures | map(.events.dropped_count) | add == 0' || return
+    [ "$(lost_blocks all)" -eq 4000 ]
+}
+
+@test "the clock set back by hours, by libfaketime behind the shim and before it" {
+    local from library=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
+    from=$(date +%s)
+    # shellcheck disable=SC2016  # for the sh that starts it
+    ROW_PRELOAD=$library row sh -c \
+        'echo +0 >offset; FAKETIME_NO_CACHE=1 FAKETIME_TIMESTAMP_FILE=$PWD/offset exec "$1"' sh "$(program clock_set_back)"
+    [ "$ROW_STATUS" -eq 0 ]
+    [ "$(grep -cx 'set back: yes' "$DIR/all.out")" -eq 3 ]
+    sane_times "$from"
+    rm -rf "$DIR"/all.captures/*
+    echo +0 >"$DIR/offset"
+    FAKETIME_NO_CACHE=1 FAKETIME_TIMESTAMP_FILE=$DIR/offset LD_PRELOAD="$library:$SHIM" LEAKEY_SAMPLE=all \
+        LEAKEY_OUTPUT=$DIR/all.captures "$(program clock_set_back)" >"$DIR/all.out"
+    [ "$(grep -cx 'set back: yes' "$DIR/all.out")" -eq 3 ]
+    row_captures "$DIR/all.captures"
+    sane_times "$from"
+}
+
+@test "another monotonic clock: a time namespace" {
+    local from
+    unshare --time true 2>/dev/null || skip_loud "no time namespaces here"
+    from=$(date +%s)
+    # shellcheck disable=SC2016  # for the sh that starts it
+    row sh -c 'unshare --time --monotonic 10000000 "$1"' sh "$(program clock_set_back)"
+    [ "$ROW_STATUS" -eq 0 ]
+    unshare --time --monotonic 10000000 python3 -c 'import time; exit(time.monotonic() < 10000000)'
+    sane_times "$from"
+}
