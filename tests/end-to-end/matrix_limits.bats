@@ -67,6 +67,15 @@ cut_row() {
     [ "$ROW_STATUS" -eq 0 ]
 }
 
+any_captures() { true; }
+
+@test "the capture overwritten with noise" {
+    ROW_CAPTURES=any_captures ROW_SAME='/^leakey: /d' row "$(program cut_capture)" 0 overwritten
+    [ "$ROW_STATUS" -eq 0 ]
+    run leakey check "$DIR"/all.captures/*.leakey
+    [ "$status" -eq 2 ]
+}
+
 @test "the capture cut in a host with a SIGBUS handler: its own faults still reach it" {
     cut_row 0 handled
     [ "$ROW_STATUS" -eq 0 ]

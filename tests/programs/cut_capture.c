@@ -3,6 +3,7 @@
  * bytes while it works, and it goes on working. Usage: cut_capture SIZE HOW, and HOW is one of
  * - work: no more than that
  * - longer: it is made as long again as it was
+ * - overwritten: it is not cut, but filled with something else
  * - threads: four threads are at work meanwhile
  * - handled: with a SIGBUS handler of its own, set before anything was recorded, and own faults
  * - later: the same, but set after the cut
@@ -11,11 +12,15 @@
  * - forks: a child works on, too
  */
 #define _GNU_SOURCE
+#include "../../shim/capture/layout.h"
+
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +70,30 @@ static int find_capture(char *path, size_t room)
     return found;
 }
 
+/* What of all numbers in it could be believed: no flag but the one that says it is being recorded.
+ */
+static int overwrite(const char *path, off_t bytes)
+{
+    static unsigned char noise[65536];
+    int file = open(path, O_WRONLY);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (unsigned char)(i * 2654435761u >> 13);
+    memset(noise + offsetof(struct lk_header, control), 0, 4);
+    noise[offsetof(struct lk_header, control)] = LK_CONTROL_OPEN;
+    for (off_t at = 0; at < bytes; at += (off_t)sizeof noise)
+        if (pwrite(file, noise, sizeof noise, at) != sizeof noise)
+            return 1;
+    return close(file);
+}
+
 static int cut_file(const char *path, off_t size)
 {
     struct stat about;
-    return stat(path, &about) != 0 || truncate(path, size < 0 ? about.st_size / 2 : size) != 0 ||
+    if (stat(path, &about) != 0 || (is("overwritten") && overwrite(path, about.st_size) != 0))
+        return 1;
+    if (is("overwritten"))
+        return 0;
+    return truncate(path, size < 0 ? about.st_size / 2 : size) != 0 ||
            (is("longer") && truncate(path, about.st_size) != 0);
 }
 
