@@ -48,7 +48,7 @@ static struct lk_rule find_rule(uint64_t ip)
     struct found_object object;
     if (!find_object || find_object((void *)(uintptr_t)ip, &object) != 0 || !object.eh_frame_hdr)
         return (struct lk_rule){.kind = LK_RULE_UNKNOWN};
-    return lk_cfi_rule(object.eh_frame_hdr, ip);
+    return lk_cfi_rule(object.eh_frame_hdr, &(struct lk_memory){object.start, object.end}, ip);
 }
 
 struct lk_rule lk_rule_of_interrupt(uint64_t ip)
