@@ -170,20 +170,28 @@ static void add_segment(struct capture *capture, const struct segment_head *foun
         g_array_append_val(capture->segments, segment);
 }
 
-/* Takes `data` over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
-static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *heads,
+struct snapshot { /* a capture's bytes */
+    uint8_t *data;
+    size_t bytes;
+    bool borrowed; /* the caller's, and not to be freed */
+};
+
+/* Takes the snapshot over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
+static struct capture *capture_parse(const struct snapshot *snapshot, const GArray *heads,
                                      const GArray *extents, const char *name, int fd,
                                      GError **error)
 {
     struct lk_header header = {.version = 0};
-    memcpy(&header, data, MIN(bytes, sizeof(header)));
-    if (!check_header(&header, bytes, name, error)) {
-        snapshot_free(data, bytes);
+    memcpy(&header, snapshot->data, MIN(snapshot->bytes, sizeof(header)));
+    if (!check_header(&header, snapshot->bytes, name, error)) {
+        if (!snapshot->borrowed)
+            snapshot_free(snapshot->data, snapshot->bytes);
         return NULL;
     }
     struct capture *capture = capture_allocate(name);
-    capture->data = data;
-    capture->bytes = bytes;
+    capture->data = snapshot->data;
+    capture->bytes = snapshot->bytes;
+    capture->borrowed = snapshot->borrowed;
     read_header(capture);
     for (guint i = 0; i < heads->len; i++)
         add_segment(capture, &g_array_index(heads, struct segment_head, i));
@@ -226,7 +234,8 @@ struct capture *capture_open(const char *path, GError **error)
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
     } else {
-        capture = capture_parse(data, bytes, heads, NULL, path, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, heads, NULL, path, fd, error);
     }
     g_array_free(heads, TRUE);
     if (capture == NULL)
@@ -247,10 +256,21 @@ struct capture *capture_open_tables(int fd, const char *name, unsigned tables, G
     if (data == NULL)
         g_propagate_prefixed_error(error, cause, "%s: ", name);
     else
-        capture = capture_parse(data, bytes, none, extents, name, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, none, extents, name, fd, error);
     if (capture != NULL)
         capture->fd = fd;
     g_array_free(extents, TRUE);
+    g_array_free(none, TRUE);
+    return capture;
+}
+
+struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
+                                      GError **error)
+{
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
+    struct snapshot snapshot = {(uint8_t *)(uintptr_t)bytes, size, true};
+    struct capture *capture = capture_parse(&snapshot, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -262,7 +282,8 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     if (data == NULL)
         return NULL;
     GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct capture *capture = capture_parse(data, size, none, NULL, name, -1, error);
+    struct capture *capture =
+        capture_parse(&(struct snapshot){data, size, false}, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -296,7 +317,8 @@ void capture_free(struct capture *capture)
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
     g_array_free(capture->heap_segments, TRUE);
-    snapshot_free(capture->data, capture->bytes);
+    if (!capture->borrowed)
+        snapshot_free(capture->data, capture->bytes);
     g_free(capture);
 }
 
