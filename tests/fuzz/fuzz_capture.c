@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         image = g_memdup2(base, base_bytes);
     }
     if (size == 0 || bytes[0] % 2 != 0) {
-        uint8_t *copy = g_memdup2(bytes, size); /* aligned, and of its own size */
+        /* Aligned, and of its own size. */
+        uint8_t *copy = size == 0 ? g_malloc(1) : g_memdup2(bytes, size);
         use(copy, size);
         g_free(copy);
         return 0;

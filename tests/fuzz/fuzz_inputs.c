@@ -62,6 +62,12 @@ static void compare(const char *a, size_t a_bytes, const char *b, size_t b_bytes
     require(name_hint(a, a_bytes) <= HINT_SIGNATURE);
 }
 
+/* Of its own size, so that who looks beyond it is caught. */
+static char *copy_of(const uint8_t *bytes, size_t size)
+{
+    return size == 0 ? g_malloc(1) : g_memdup2(bytes, size);
+}
+
 /* The first eight bytes are a mask and where a digest is; then a key, a new line, an input. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -76,8 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const uint8_t *line = size == 0 ? NULL : memchr(bytes, '\n', size);
     size_t key_bytes = line == NULL ? size : (size_t)(line - bytes);
     size_t skip = line == NULL ? size : key_bytes + 1, input_bytes = size - skip;
-    char *key_text = g_memdup2(bytes, key_bytes),
-         *input_text = g_memdup2(bytes + skip, input_bytes);
+    char *key_text = copy_of(bytes, key_bytes), *input_text = copy_of(bytes + skip, input_bytes);
     const struct cache_input input = {.text = input_text,
                                       .input_bytes = input_bytes + choices[7] % 3,
                                       .text_bytes = (uint32_t)input_bytes,
