@@ -1,6 +1,7 @@
 // Keys and inputs on their way into a capture, under libFuzzer (`make fuzz`): tokens, normal forms,
 // templates, digests within keys, and what is stored of a text with --keys hash.
 // links: shim/cache/keydigest.c shim/cache/text.c shim/cache/text_wide.c
+#include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,22 @@ static void cut(const char *text, size_t bytes)
     require(at == bytes);
 }
 
+static size_t names(const char *word, uint32_t bytes, bool is_version, char *out)
+{
+    return lk_text_pseudonym(word, bytes, is_version ? "version" : "word", out);
+}
+
+/* Outside of <...> no letter and no digit of the key is left. */
+static void require_hidden(const char *template, size_t bytes)
+{
+    bool within = false;
+    for (size_t i = 0; i < bytes; i++) {
+        within = template[i] == '<' || (within && template[i] != '>');
+        require(within || (unsigned char)template[i] < 0x80);
+        require(within || !g_ascii_isalnum(template[i]));
+    }
+}
+
 static bool keeps(void *context, uint64_t prefix_hash, uint64_t word_hash)
 {
     (void)context;
@@ -52,12 +69,17 @@ static bool keeps(void *context, uint64_t prefix_hash, uint64_t word_hash)
 
 static void make_templates(const char *text, size_t bytes)
 {
+    const struct lk_template_words some = {.keeps = keeps}, hidden = {.names = names};
     char out[LK_TEMPLATE_TEXT];
     for (size_t room = 0; room <= sizeof out; room = room * 2 + 1) {
-        require(lk_template(text, bytes, out, room, NULL, NULL) <= room);
-        require(lk_template(text, bytes, out, room, keeps, NULL) <= room);
+        require(lk_template(text, bytes, out, room, &some) <= room);
+        size_t used = lk_template(text, bytes, out, room, &hidden);
+        require(used <= room);
+        if (memchr(text, '<', bytes) == NULL && memchr(text, '>', bytes) == NULL)
+            require_hidden(out, used);
     }
-    require(lk_template(text, bytes, out, sizeof out, NULL, NULL) != 0 || bytes == 0);
+    require(lk_template(text, bytes, out, sizeof out, &(struct lk_template_words){0}) != 0 ||
+            bytes == 0);
 }
 
 static bool knows(void *context, uint32_t first_bytes)
