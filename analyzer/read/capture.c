@@ -3,12 +3,12 @@
 #include "read/capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "read/parts.h"
+#include "read/regular.h"
 
 #define NOTES_MAX         20u
 #define HISTORY_SHIFT_MAX 40u /* windows of more than a year */
@@ -221,9 +221,11 @@ static struct capture *capture_parse(const struct snapshot *snapshot, const GArr
 
 struct capture *capture_open(const char *path, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    int fd = regular_open(path, &status);
     if (fd < 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
+                    errno == 0 ? "not a regular file" : g_strerror(errno));
         return NULL;
     }
     size_t bytes = 0;
