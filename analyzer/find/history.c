@@ -16,7 +16,8 @@
 bool steady_state_of(const struct capture *capture, struct steady_state *steady)
 {
     double skipped = leak_limits.warm_up_share * (double)capture->duration_ns;
-    steady->first = (uint32_t)ceil(skipped / (double)capture->history_ns);
+    steady->first =
+        (uint32_t)fmin(ceil(skipped / (double)capture->history_ns), capture->history_windows);
     steady->count =
         capture->history_windows > steady->first ? capture->history_windows - steady->first : 0;
     steady->start_ns = (uint64_t)skipped;

@@ -11,7 +11,8 @@
 #include "read/regular.h"
 
 #define NOTES_MAX         20u
-#define HISTORY_SHIFT_MAX 40u /* windows of more than a year */
+#define HISTORY_SHIFT_MAX 40u          /* windows of more than a year */
+#define LONGEST_NS        (1ull << 58) /* nine years */
 
 GQuark leakey_error_quark(void)
 {
@@ -109,6 +110,8 @@ static void read_header(struct capture *capture)
         capture_damage(capture, "header: no such end mark: %u", header->end);
         header->end = LK_END_RUNNING;
     }
+    if (header->end_ns > LONGEST_NS || header->last_ns > LONGEST_NS)
+        capture_damage(capture, "header: recorded for longer than nine years");
     if (header->history_shift > HISTORY_SHIFT_MAX) {
         capture_damage(capture, "header: the histories' shift: %u", header->history_shift);
         header->history_shift = HISTORY_SHIFT_MAX;
@@ -199,7 +202,7 @@ static struct capture *capture_parse(const struct snapshot *snapshot, const GArr
     capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
-    capture->duration_ns = find_duration(capture);
+    capture->duration_ns = MIN(find_duration(capture), LONGEST_NS);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
     switch (capture->header.end) {
