@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "sys.h"
 
 #define PLACES_BITS 16u
@@ -35,7 +36,7 @@ uint64_t lk_rules_generation = 1;
 void lk_rules_init(void)
 {
     table = lk_sys_memory_wiped(sizeof *table << PLACES_BITS);
-    find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_NEXT, "_dl_find_object");
+    find_object = (int (*)(void *, struct found_object *))lk_look_up(RTLD_NEXT, "_dl_find_object");
 }
 
 void lk_rules_forget(void)
