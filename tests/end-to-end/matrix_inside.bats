@@ -83,16 +83,6 @@ P=$ROOT/build/tests
     row_counts all '[.heap.sites[] | select(any(.stack[]; .function == "keep")) | .live_count] | add == 1000'
 }
 
-@test "10,000 connections, closed and opened again" {
-    ulimit -n 12000 2>/dev/null || skip_loud "the limit of descriptors cannot be raised here"
-    redis_start --maxclients 11000
-    row "$P/many_connections" "$REDIS"
-    grep -qx 'commands 30000' "$DIR/all.out"
-    for mode in 4K all; do
-        row_counts $mode '.cache.commands.GET == 30000 and .cache.misses == 30000'
-    done
-}
-
 @test "dlopen and dlclose in a loop beside threads that allocate and throw" {
     row "$P/loading_loop" "$P/plugin_first.so" "$P/plugin_tls.so"
     [ "$ROW_STATUS" -eq 0 ]
