@@ -7,11 +7,12 @@ VERSION = 0.1.0
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-CFLAGS ?= -O2 -g
+SAN =
+# What sanitizers slow down anyway is compiled for the sake of the compiler's time.
+CFLAGS ?= $(if $(SAN),-O1 -g1,-O2 -g)
 PREFIX ?= /usr/local
 LIBDIR = lib# below PREFIX
 PKGCONFIGDIR = lib/pkgconfig# the same
-SAN =
 WERROR = 1
 V = 0
 
@@ -356,9 +357,11 @@ bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIAN
 	+$(Q)$(rebuild) all samples workloads
 	@scripts/bench
 
-# Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS each, from a capture that a program of ours made.
-# What it finds stays in build/fuzz.
+# Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS, or for FUZZ_RUNS executions, each, from what
+# programs of ours made (tests/fuzz/seeds), FUZZ_JOBS of them side by side. What they find stays in build/fuzz.
 FUZZ_SECONDS ?= 60
+FUZZ_RUNS =
+FUZZ_JOBS ?= 2
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 
 $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call header,links,tests/fuzz/$$(@F).c)) \
@@ -367,16 +370,12 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call head
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) -fsanitize=fuzzer $(LDFLAGS) $^ $(ANALYZER_LIBS) -lcmocka -o $@
 fuzzers: $(FUZZERS)
 
-fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
+fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 or FUZZ_RUNS=N for each target; T=PATTERN chooses
 	@scripts/install-deps build test lint fuzz
 	+$(Q)$(rebuild) all samples
-	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined fuzzers
-	@rm -rf build/fuzz/seeds && mkdir -p build/fuzz/seeds build/fuzz/corpus
-	@LD_PRELOAD=build/libleakey.so LEAKEY_OUTPUT=build/fuzz/seeds LEAKEY_SAMPLE=4K build/tests/leak_steady 20 >/dev/null
-	@tests/fuzz/seeds build/fuzz/seeds
-	@cd build/fuzz && for target in $(notdir $(FUZZ:.c=)); do \
-		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
-	done
+	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS='-O2 -g' fuzzers build/fuzz/tests/unit/test_damage
+	@tests/fuzz/run build/fuzz $(FUZZ_JOBS) $(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$(FUZZ_SECONDS)) \
+		$(filter-out $(if $(T),$(foreach f,$(notdir $(FUZZ:.c=)),$(if $(findstring $(T),$f),,$f))),$(notdir $(FUZZ:.c=)) damage)
 
 package: ## a Debian source package in build/debian; scripts/package-debian --binary builds the binary one too
 	@scripts/install-deps build test

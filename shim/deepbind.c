@@ -15,7 +15,7 @@
 #include "capture/capture.h"
 #include "config.h"
 #include "dynamic.h"
-#include "loader.h"
+#include "lookup.h"
 #include "machine.h"
 #include "real.h"
 #include "thread.h"
@@ -215,7 +215,7 @@ static void bind_from(uint32_t from, bool certain)
         LK_REAL(dlclose)(round->handles[i]);
     }
     lk_unlock(&deep_lock);
-    lk_loader.error(); /* what our look-ups left there is not the host's */
+    lk_forget_loader_error(); /* what our look-ups left there is not the host's */
 }
 
 static int count_module(struct dl_phdr_info *module, size_t bytes, void *context)

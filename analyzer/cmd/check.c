@@ -89,6 +89,14 @@ static void print_balance(FILE *out, const struct balance *balance)
                 units_bytes(counted, sizeof(counted), MAX(balance->counted, 0)));
 }
 
+/* By then some thread has told it: each may keep 32 KiB to itself. */
+static bool timeline_is_lost(const struct capture *capture)
+{
+    return (capture->header.flags & LK_FLAG_HEAP) != 0 && capture->timeline->len == 0 &&
+           capture->header.end != LK_END_RUNNING &&
+           capture->totals.allocated_bytes > LK_LANES * UINT64_C(65536);
+}
+
 static void print_contents(FILE *out, const struct capture *capture, double heap_events)
 {
     fputs("  holds ", out);
@@ -138,9 +146,10 @@ static void print_capture(FILE *out, const struct capture *capture)
     char *path = text_printable(capture->path, strlen(capture->path));
     double heap_events = 0;
     struct balance balance = balance_of(capture);
+    bool no_timeline = timeline_is_lost(capture);
     size_t broken = capture_each_heap_event(capture, 0, UINT64_MAX, count_event, &heap_events);
     fprintf(out, "%s: %s\n  pid %u, %s, end: %s", path,
-            capture->damage + broken == 0 && !balance.broken ? "whole" : "damaged",
+            capture->damage + broken == 0 && !balance.broken && !no_timeline ? "whole" : "damaged",
             capture->header.pid,
             units_seconds(seconds, sizeof(seconds), (double)capture->duration_ns / 1e9),
             capture_end_name(capture->end));
@@ -150,6 +159,8 @@ static void print_capture(FILE *out, const struct capture *capture)
     putc('\n', out);
     print_damage(out, capture);
     print_balance(out, &balance);
+    if (no_timeline)
+        fputs("  left out: the timeline\n", out);
     if (broken != 0) {
         print_count(out, "  left out: the end of ", (double)broken, "segment");
         fputs(" of heap events\n", out);

@@ -18,7 +18,8 @@ bool steady_state_of(const struct capture *capture, struct steady_state *steady)
     uint64_t recorded = capture_recorded_ns(capture, capture->duration_ns);
     double skipped =
         (double)capture_time_of(capture, (uint64_t)(leak_limits.warm_up_share * (double)recorded));
-    steady->first = (uint32_t)ceil(skipped / (double)capture->history_ns);
+    steady->first =
+        (uint32_t)fmin(ceil(skipped / (double)capture->history_ns), capture->history_windows);
     steady->count =
         capture->history_windows > steady->first ? capture->history_windows - steady->first : 0;
     steady->start_ns = (uint64_t)skipped;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "read/regular.h"
+
 #define SUFFIX           ".leakey"
 #define DELETED          " (deleted)"
 #define STAT_START_FIELD 22 /* proc(5) */
@@ -237,11 +239,12 @@ static bool read_writer(const char *path, struct writer *writer, GError **error)
 {
     struct stat file;
     struct lk_header *header = &writer->header;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool is_there = fd >= 0 && fstat(fd, &file) == 0;
+    int fd = regular_open(path, &file);
+    bool is_there = fd >= 0;
 
     if (!is_there)
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
+                    errno == 0 ? "not a regular file" : g_strerror(errno));
     bool good = is_there && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
                 memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) == 0;
     if (is_there && !good)

@@ -3,15 +3,16 @@
 #include "read/capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "read/parts.h"
+#include "read/regular.h"
 
 #define NOTES_MAX         20u
-#define HISTORY_SHIFT_MAX 40u /* windows of more than a year */
+#define HISTORY_SHIFT_MAX 40u          /* windows of more than a year */
+#define LONGEST_NS        (1ull << 58) /* nine years */
 
 GQuark leakey_error_quark(void)
 {
@@ -95,6 +96,11 @@ static void read_command(struct capture *capture)
     }
 }
 
+static bool is_cut(const struct capture *capture)
+{
+    return capture->header.used_bytes > capture->bytes;
+}
+
 static void read_header(struct capture *capture)
 {
     struct lk_header *header = &capture->header;
@@ -110,11 +116,13 @@ static void read_header(struct capture *capture)
         capture_damage(capture, "header: no such end mark: %u", header->end);
         header->end = LK_END_RUNNING;
     }
+    if (header->end_ns > LONGEST_NS || header->last_ns > LONGEST_NS)
+        capture_damage(capture, "header: recorded for longer than nine years");
     if (header->history_shift > HISTORY_SHIFT_MAX) {
         capture_damage(capture, "header: the histories' shift: %u", header->history_shift);
         header->history_shift = HISTORY_SHIFT_MAX;
     }
-    if (header->used_bytes > capture->bytes)
+    if (is_cut(capture))
         capture_damage(capture, "the file ends early: %zu of %" PRIu64 " bytes are there",
                        capture->bytes, header->used_bytes);
     capture->overwritten_count = header->overwritten_count;
@@ -177,8 +185,8 @@ static enum capture_end find_end(const struct capture *capture, int fd)
         return CAPTURE_END_EXEC;
     case LK_END_SIGNAL:
         return CAPTURE_END_SIGNAL;
-    default:
-        return capture_find_end(&capture->header, fd);
+    default: /* of what was cut the process knows nothing any more, nor do we */
+        return is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
     }
 }
 
@@ -192,20 +200,28 @@ static void add_segment(struct capture *capture, const struct segment_head *foun
         g_array_append_val(capture->segments, segment);
 }
 
-/* Takes `data` over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
-static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *heads,
+struct snapshot { /* a capture's bytes */
+    uint8_t *data;
+    size_t bytes;
+    bool borrowed; /* the caller's, and not to be freed */
+};
+
+/* Takes the snapshot over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
+static struct capture *capture_parse(const struct snapshot *snapshot, const GArray *heads,
                                      const GArray *extents, const char *name, int fd,
                                      GError **error)
 {
     struct lk_header header = {.version = 0};
-    memcpy(&header, data, MIN(bytes, sizeof(header)));
-    if (!check_header(&header, bytes, name, error)) {
-        snapshot_free(data, bytes);
+    memcpy(&header, snapshot->data, MIN(snapshot->bytes, sizeof(header)));
+    if (!check_header(&header, snapshot->bytes, name, error)) {
+        if (!snapshot->borrowed)
+            snapshot_free(snapshot->data, snapshot->bytes);
         return NULL;
     }
     struct capture *capture = capture_allocate(name);
-    capture->data = data;
-    capture->bytes = bytes;
+    capture->data = snapshot->data;
+    capture->bytes = snapshot->bytes;
+    capture->borrowed = snapshot->borrowed;
     read_header(capture);
     for (guint i = 0; i < heads->len; i++)
         add_segment(capture, &g_array_index(heads, struct segment_head, i));
@@ -214,7 +230,7 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
     capture->end = find_end(capture, fd);
-    capture->duration_ns = find_duration(capture);
+    capture->duration_ns = MIN(find_duration(capture), LONGEST_NS);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
     capture_read_pauses(capture);
@@ -223,9 +239,11 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
 
 struct capture *capture_open(const char *path, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    int fd = regular_open(path, &status);
     if (fd < 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
+                    errno == 0 ? "not a regular file" : g_strerror(errno));
         return NULL;
     }
     size_t bytes = 0;
@@ -236,7 +254,8 @@ struct capture *capture_open(const char *path, GError **error)
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
     } else {
-        capture = capture_parse(data, bytes, heads, NULL, path, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, heads, NULL, path, fd, error);
     }
     g_array_free(heads, TRUE);
     if (capture == NULL)
@@ -257,10 +276,21 @@ struct capture *capture_open_tables(int fd, const char *name, unsigned tables, G
     if (data == NULL)
         g_propagate_prefixed_error(error, cause, "%s: ", name);
     else
-        capture = capture_parse(data, bytes, none, extents, name, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, none, extents, name, fd, error);
     if (capture != NULL)
         capture->fd = fd;
     g_array_free(extents, TRUE);
+    g_array_free(none, TRUE);
+    return capture;
+}
+
+struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
+                                      GError **error)
+{
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
+    struct snapshot snapshot = {(uint8_t *)(uintptr_t)bytes, size, true};
+    struct capture *capture = capture_parse(&snapshot, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -272,7 +302,8 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     if (data == NULL)
         return NULL;
     GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct capture *capture = capture_parse(data, size, none, NULL, name, -1, error);
+    struct capture *capture =
+        capture_parse(&(struct snapshot){data, size, false}, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -307,7 +338,8 @@ void capture_free(struct capture *capture)
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
     g_array_free(capture->heap_segments, TRUE);
-    snapshot_free(capture->data, capture->bytes);
+    if (!capture->borrowed)
+        snapshot_free(capture->data, capture->bytes);
     g_free(capture);
 }
 

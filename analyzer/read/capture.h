@@ -116,6 +116,7 @@ struct capture {
     uint64_t damage;         /* parts left out because they are damaged, or missing */
     GPtrArray *damage_notes; /* of char *: the first few, for `check` */
     uint8_t *data;           /* the snapshot; private to read/ */
+    bool borrowed;           /* it is the caller's; private to read/ */
     size_t bytes;
 };
 
@@ -139,6 +140,10 @@ struct capture *capture_open(const char *path, GError **error);
  * missing end mark gives CAPTURE_END_UNKNOWN. */
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error);
+/* The same without a copy: the bytes, aligned to 8, stay what they are until the capture is freed.
+ */
+struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
+                                      GError **error);
 /* The whole-run tables alone, for who reads a running process's capture again and again: no events,
  * no histories, and of what is large only what is asked for. `fd` is of the file: the capture
  * closes it, unless there is an error. */

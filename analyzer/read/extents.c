@@ -355,8 +355,6 @@ static void count_held(struct capture *capture, const GArray *segments)
 /* The shim counts a stack or a segment before it is all there, so a thread that was just making one
  * when the process ended has left none. */
 #define BEING_MADE 4u
-/* By then some thread has told the timeline: each may keep 32 KiB to itself. */
-#define TIMELINE_FROM_BYTES (LK_LANES * 65536u)
 
 /* What was there and is not: its page may have been lost (zeros pass for never filled), or the end
  * of the file. */
@@ -387,9 +385,6 @@ static void find_missing(struct capture *capture, const GArray *segments)
     if (header->dropped[LK_DROP_NO_SPACE] == 0 && header->lost_sites == 0)
         note_missing(capture, held->sites, made->sites, BEING_MADE,
                      "stacks: what was allocated there is of an unknown stack");
-    if ((header->flags & LK_FLAG_HEAP) != 0 && capture->timeline->len == 0 &&
-        capture->totals.allocated_bytes > TIMELINE_FROM_BYTES)
-        capture_damage(capture, "the timeline");
     note_missing(capture, held->templates, made->templates, 0,
                  "templates: their counts, and the names of their commands' keys");
     note_missing(capture, held->verbs, made->verbs, 0, "verbs: how often they were called");

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "init.h"
-#include "loader.h"
+#include "lookup.h"
 #include "real.h"
 #include "stack/unwinder.h"
 #include "sys.h"
@@ -60,7 +60,7 @@ static walk_function *load_libunwind(void)
 {
     void *library =
         LK_REAL(dlopen) ? LK_REAL(dlopen)("libunwind.so.8", RTLD_NOW | RTLD_LOCAL) : NULL;
-    void *function = library ? lk_loader.sym(library, "unw_backtrace") : NULL;
+    void *function = library ? lk_look_up(library, "unw_backtrace") : NULL;
     return function && lk_unwinder_bind(function) ? (walk_function *)function : NULL;
 }
 
@@ -75,7 +75,7 @@ void lk_unwind_init(void)
         fallback = true;
         walk = backtrace;
     }
-    lk_loader.error();
+    lk_forget_loader_error();
     walk(frames, 4); /* what it sets up, it sets up now */
     __atomic_store_n(&gate->held, 1, __ATOMIC_RELAXED);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

@@ -10,7 +10,7 @@
 #include "text/utf8.h"
 
 #define PARTS_MAX 24u /* that are no punctuation */
-#define WORD_MAX  32u
+#define WORD_MAX  LK_TEMPLATE_WORD
 
 /* A template on its way. */
 struct builder {
@@ -169,11 +169,15 @@ static bool is_binary(const char *text, uint32_t bytes)
     return false;
 }
 
-static void put_word(struct builder *b, const char *word, uint32_t bytes, lk_template_keeps *keeps,
-                     void *context)
+static void put_word(struct builder *b, const char *word, uint32_t bytes, bool is_version,
+                     const struct lk_template_words *words)
 {
-    if (bytes > WORD_MAX || (keeps && !keeps(context, b->hash, hash_of(word, bytes))))
+    char name[LK_TEMPLATE_WORD];
+    if (bytes > WORD_MAX ||
+        (words->keeps && !words->keeps(words->context, b->hash, hash_of(word, bytes))))
         put_name(b, "<text>");
+    else if (words->names)
+        put_hashed(b, name, words->names(word, bytes, is_version, name));
     else
         put_hashed(b, word, bytes);
 }
@@ -191,7 +195,7 @@ static void put_punctuation(struct builder *b, const struct lk_lexer *lexer, uin
 }
 
 static void put_part(struct builder *b, struct lk_lexer *lexer, const struct lk_token *token,
-                     lk_template_keeps *keeps, void *context)
+                     const struct lk_template_words *words)
 {
     const char *text = lexer->text + token->offset;
     uint32_t model;
@@ -203,16 +207,16 @@ static void put_part(struct builder *b, struct lk_lexer *lexer, const struct lk_
         put_name(b, "<model>");
         lexer->at = token->offset + model;
     } else if (token->token_class == LK_CLASS_WORD || token->token_class == LK_CLASS_VERSION) {
-        put_word(b, text, token->bytes, keeps, context);
+        put_word(b, text, token->bytes, token->token_class == LK_CLASS_VERSION, words);
     } else {
         put_name(b, name_of(token));
     }
 }
 
-size_t lk_template(const char *key, size_t bytes, char *out, size_t room, lk_template_keeps *keeps,
-                   void *context)
+size_t lk_template(const char *key, size_t bytes, char *out, size_t room,
+                   const struct lk_template_words *words)
 {
-    struct builder b = {.out = out, .room = room, .hashed = keeps != NULL};
+    struct builder b = {.out = out, .room = room, .hashed = words->keeps != NULL};
     struct lk_lexer lexer = lk_lexer(key, bytes);
     struct lk_token token;
     while (!b.done && lk_lex_next(&lexer, &token)) {
@@ -227,7 +231,7 @@ size_t lk_template(const char *key, size_t bytes, char *out, size_t room, lk_tem
             end_with(&b, "<binary>");
             break;
         default:
-            put_part(&b, &lexer, &token, keeps, context);
+            put_part(&b, &lexer, &token, words);
         }
     }
     return finish(&b);

@@ -19,6 +19,7 @@
 #include "cache/templates.h"
 #include "cache/text.h"
 #include "capture/capture.h"
+#include "config.h"
 #include "heap/heap.h"
 #include "heap/live.h"
 #include "stack/site.h"
@@ -172,6 +173,14 @@ void *lk_sys_memory_wiped(size_t bytes)
 
 uint64_t lk_sys_realtime_ns(void)
 {
+    return 0;
+}
+
+struct lk_config lk_config;
+
+size_t lk_text_pseudonym(const char *text, size_t bytes, const char *kind, char *out)
+{
+    (void)text, (void)bytes, (void)kind, (void)out;
     return 0;
 }
 
@@ -415,6 +424,57 @@ static void follows_the_database(void **state)
     assert_journal("connect 2;context 5;#0 a db0;");
 }
 
+/* What is selected in a transaction holds from EXEC on, and not at all if that is not done. */
+static void follows_the_database_of_transactions(void **state)
+{
+    static const struct {
+        const char *end;
+        int type;
+        const char *text, *later;
+    } rows[] = {
+        {"DISCARD", LK_REPLY_STATUS, "OK", "#4 a db2;"},
+        {"EXEC", LK_REPLY_NIL, NULL, "#4 a db2;"},
+        {"EXEC", LK_REPLY_ERROR, "EXECABORT Transaction discarded", "#4 a db2;"},
+        {"EXEC", LK_REPLY_ARRAY, NULL, "#4 a db5;"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lk_traffic how = traffic(true);
+        lk_context_connected(&how, false);
+        issue("SELECT 2");
+        answer(LK_REPLY_STATUS, "OK");
+        issue("MULTI");
+        answer(LK_REPLY_STATUS, "OK");
+        issue("SELECT 5");
+        answer(LK_REPLY_STATUS, "QUEUED");
+        issue(rows[i].end);
+        if (rows[i].type == LK_REPLY_ARRAY) {
+            elements[0] = make(element[0], LK_REPLY_STATUS, "OK");
+            answer_list(LK_REPLY_ARRAY, 1);
+        } else {
+            answer(rows[i].type, rows[i].text);
+        }
+        journal[0] = 0;
+        issue("GET a");
+        assert_journal(rows[i].later);
+        answer(LK_REPLY_NIL, NULL);
+        journal[0] = 0;
+    }
+}
+
+/* All of it is issued before anything is answered, with a command after it. */
+static void follows_the_database_of_pipelined_transactions(void **state)
+{
+    (void)state;
+    connect_first();
+    issue("MULTI");
+    issue("SELECT 5");
+    issue("GET a");
+    issue("DISCARD");
+    issue("GET a");
+    assert_journal("#0  db0;#1  db0;#2 a db5;#3  db5;#4 a db0;");
+}
+
 /* The ring forgets: whose commands these are is said again. */
 static void says_again_where_it_is_connected_to(void **state)
 {
@@ -650,6 +710,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_by_template, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_transactions_by_exec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(follows_the_database_of_transactions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(follows_the_database_of_pipelined_transactions, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(says_again_where_it_is_connected_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_all_when_it_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lets_streams_pass, set_up, tear_down),
