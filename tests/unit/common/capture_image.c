@@ -217,7 +217,9 @@ static void finish_header(const struct builder *b, GByteArray *image)
     if (header.end_ns == 0 && header.end != LK_END_RUNNING)
         header.end_ns = b->latest_ns;
     header.used_bytes = header.reserved_bytes = image->len;
-    header.segments = b->segments->len;
+    header.segments = 0;
+    for (guint i = 0; i < b->segments->len; i++)
+        header.segments += g_array_index(b->segments, struct segment, i).head.kind != 0;
     header.next_sequence = b->sequence;
     header.next_heap_sequence = b->heap_sequence;
     header.sites = b->sites->len;
