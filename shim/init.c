@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "init.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 

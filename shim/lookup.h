@@ -7,15 +7,17 @@
 
 #include <dlfcn.h>
 
+#include "loader.h"
+
 static inline void lk_forget_loader_error(void)
 {
-    while (dlerror())
+    while (lk_loader.error())
         ;
 }
 
 static inline void *lk_look_up(void *handle, const char *name)
 {
-    void *found = dlsym(handle, name);
+    void *found = lk_loader.sym(handle, name);
     if (!found)
         lk_forget_loader_error();
     return found;

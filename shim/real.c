@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "real.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
@@ -11,6 +10,7 @@
 #include "boot.h"
 #include "deepbind.h"
 #include "dynamic.h"
+#include "loader.h"
 #include "lookup.h"
 #include "sys.h"
 #include "thread.h"
@@ -65,8 +65,10 @@ void *lk_real_table[LK_SYMBOLS] = {
 
 void *(*lk_host_realloc)(void *pointer, size_t size) = realloc;
 
-/* C23's: an older libc has them not, and free does what they say. */
-static const enum lk_symbol optional[] = {LK_SYMBOL_free_sized, LK_SYMBOL_free_aligned_sized};
+/* C23's, which an older libc has not, and what is libdl's before 2.34, which maybe nobody but us
+ * has loaded. */
+static const enum lk_symbol optional[] = {LK_SYMBOL_free_sized, LK_SYMBOL_free_aligned_sized,
+                                          LK_SYMBOL_dlopen, LK_SYMBOL_dlclose};
 
 /* The loader keeps the text of an error, and frees it at its next one before it forgets it. Another
  * preload in front of us whose first free asks dlsym for the original would go round for ever: it
@@ -82,6 +84,13 @@ static bool is_optional(int symbol)
     return false;
 }
 
+static void *instead_of(enum lk_symbol symbol)
+{
+    if (symbol == LK_SYMBOL_dlopen || symbol == LK_SYMBOL_dlclose)
+        return lk_loader_find(symbols[symbol].name);
+    return lk_real_table[LK_SYMBOL_free]; /* does what the newer ones say */
+}
+
 static void keep_original(int symbol, void *original)
 {
     if (original)
@@ -95,13 +104,18 @@ void lk_real_init(void)
         return;
     finding = true;
     int kept = errno;
+    if (!lk_loader_init()) {
+        errno = kept;
+        finding = false;
+        return;
+    }
     for (int i = 0; i < LK_SYMBOLS; i++)
         if (symbols[i].group == LK_GROUP_LIBC && !is_optional(i))
-            keep_original(i, dlsym(RTLD_NEXT, symbols[i].name));
+            keep_original(i, lk_loader.sym(RTLD_NEXT, symbols[i].name));
     host_free(NULL);
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
-        void *original = dlsym(RTLD_NEXT, symbols[optional[i]].name);
-        keep_original(optional[i], original ? original : lk_real_table[LK_SYMBOL_free]);
+        void *original = lk_loader.sym(RTLD_NEXT, symbols[optional[i]].name);
+        keep_original(optional[i], original ? original : instead_of(optional[i]));
     }
     __atomic_store_n(&lk_dlopen_original, lk_real_table[LK_SYMBOL_dlopen], __ATOMIC_RELEASE);
     errno = kept;

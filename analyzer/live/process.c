@@ -25,6 +25,10 @@ char *process_text(unsigned long pid, const char *name, GError **error)
         if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
             g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_FAILED))
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%lu: no such process", pid);
+        else if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ACCES))
+            g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM,
+                        "%lu: no permission to look into it: this needs its user or CAP_SYS_PTRACE",
+                        pid);
         else
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%lu: %s", pid, cause->message);
         g_error_free(cause);
@@ -144,9 +148,10 @@ int process_open_capture(unsigned long pid, int flags, char **path, GError **err
     }
     if (lines != NULL && fd < 0 && cause == NULL)
         g_set_error(&cause, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    deleted ? "%lu: its capture has been deleted"
-                            : "%lu: it has no capture: not run under the shim, or nothing was "
-                              "recorded yet (--paused makes one at the start)",
+                    *maps == '\0' ? "%lu: it has ended"
+                    : deleted     ? "%lu: its capture has been deleted"
+                              : "%lu: it has no capture: not run under the shim, or nothing was "
+                                "recorded yet (--paused makes one at the start)",
                     pid);
     if (cause != NULL)
         g_propagate_error(error, cause);

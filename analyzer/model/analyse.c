@@ -131,6 +131,8 @@ static struct capture_report *describe(struct report *report, const struct captu
         .executable = report_text(report, capture->executable),
         .started = (double)header->start_realtime_ns / NS_PER_SECOND,
         .duration_seconds = (double)capture->duration_ns / NS_PER_SECOND,
+        .paused_seconds = (double)capture->paused_ns / NS_PER_SECOND,
+        .paused_count = header->pauses,
         .end = capture_end_name(capture->end),
         .sample_bytes = header->sample_bytes,
         .recorded_count = capture->recorded_count,

@@ -40,9 +40,14 @@ static bool refuse(GError **error, const char *name, const char *why)
 static bool check_header(const struct lk_header *header, size_t bytes, const char *name,
                          GError **error)
 {
+    static const char none[sizeof(header->magic)];
+    if (bytes >= LK_GRANULE && memcmp(header->magic, none, sizeof(none)) == 0)
+        return refuse(error, name,
+                      "not a leakey capture, or one whose header is lost: it begins with zeros");
     if (bytes < sizeof(header->magic) ||
         memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) != 0)
-        return refuse(error, name, "not a leakey capture");
+        return refuse(error, name,
+                      bytes == 0 ? "not a leakey capture: it is empty" : "not a leakey capture");
     if (bytes < sizeof(*header))
         return refuse(error, name, "the capture is cut off within its header");
     if (header->byte_order == GUINT32_SWAP_LE_BE_CONSTANT(LK_BYTE_ORDER))
@@ -51,7 +56,8 @@ static bool check_header(const struct lk_header *header, size_t bytes, const cha
         return refuse(error, name, "the byte-order mark is damaged");
     if (header->version != LK_VERSION) {
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    "%s: capture version %u; this leakey reads version %u", name, header->version,
+                    "%s: capture version %u, of %s leakey; this one reads version %u", name,
+                    header->version, header->version > LK_VERSION ? "a newer" : "an older",
                     LK_VERSION);
         return false;
     }
@@ -117,8 +123,8 @@ static void read_header(struct capture *capture)
         header->history_shift = HISTORY_SHIFT_MAX;
     }
     if (is_cut(capture))
-        capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
-                       header->used_bytes);
+        capture_damage(capture, "the file ends early: %zu of %" PRIu64 " bytes are there",
+                       capture->bytes, header->used_bytes);
     capture->overwritten_count = header->overwritten_count;
     capture->overwritten_heap_count = header->overwritten_heap_count;
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
@@ -141,6 +147,7 @@ static struct capture *capture_allocate(const char *name)
     capture->modules = g_array_new(FALSE, TRUE, sizeof(struct capture_module));
     capture->templates = g_array_new(FALSE, TRUE, sizeof(struct lk_template));
     capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
+    capture->pauses = g_array_new(FALSE, FALSE, sizeof(struct capture_pause));
     capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
     capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
     capture->heap_segments = g_array_new(FALSE, FALSE, sizeof(struct ring_segment));
@@ -160,7 +167,27 @@ static uint64_t find_duration(const struct capture *capture)
         latest = MAX(latest, g_array_index(capture->timeline, struct timeline_point,
                                            capture->timeline->len - 1)
                                  .time_ns);
+    /* It stands still, and so does all that could tell of time. */
+    uint64_t now = (uint64_t)g_get_monotonic_time() * 1000;
+    if (capture->end == CAPTURE_END_RUNNING && (capture->header.control & LK_CONTROL_PAUSED) != 0 &&
+        now > capture->header.start_monotonic_ns)
+        latest = MAX(latest, now - capture->header.start_monotonic_ns);
     return latest;
+}
+
+/* By the mark that the process left, else by looking for it. */
+static enum capture_end find_end(const struct capture *capture, int fd)
+{
+    switch (capture->header.end) {
+    case LK_END_EXIT:
+        return CAPTURE_END_EXIT;
+    case LK_END_EXEC:
+        return CAPTURE_END_EXEC;
+    case LK_END_SIGNAL:
+        return CAPTURE_END_SIGNAL;
+    default: /* of what was cut the process knows nothing any more, nor do we */
+        return is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
+    }
 }
 
 /* One that was left in the file. */
@@ -202,23 +229,11 @@ static struct capture *capture_parse(const struct snapshot *snapshot, const GArr
     capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
+    capture->end = find_end(capture, fd);
     capture->duration_ns = MIN(find_duration(capture), LONGEST_NS);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
-    switch (capture->header.end) {
-    case LK_END_EXIT:
-        capture->end = CAPTURE_END_EXIT;
-        break;
-    case LK_END_EXEC:
-        capture->end = CAPTURE_END_EXEC;
-        break;
-    case LK_END_SIGNAL:
-        capture->end = CAPTURE_END_SIGNAL;
-        break;
-    default: /* of what was cut the process knows nothing any more, nor do we */
-        capture->end =
-            is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
-    }
+    capture_read_pauses(capture);
     return capture;
 }
 
@@ -319,6 +334,7 @@ void capture_free(struct capture *capture)
     g_array_free(capture->modules, TRUE);
     g_array_free(capture->templates, TRUE);
     g_array_free(capture->verbs, TRUE);
+    g_array_free(capture->pauses, TRUE);
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
     g_array_free(capture->heap_segments, TRUE);

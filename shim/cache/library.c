@@ -1,6 +1,5 @@
 /* Which hiredis an original function belongs to. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 #include "cache/text_wide.h"
 #include "capture/layout.h"
 #include "config.h"
+#include "machine.h"
 #include "sys.h"
 #include "text/lexer.h"
 
@@ -67,12 +68,7 @@ uint64_t lk_text_seal(const uint64_t key[2], uint64_t word)
 /* Whether a text is long enough, and the processor wide enough. */
 static bool is_wide(size_t bytes)
 {
-#ifdef __x86_64__
-    return bytes >= LK_WIDE_LEAST && __builtin_cpu_supports("avx2");
-#else
-    (void)bytes;
-    return false;
-#endif
+    return bytes >= LK_WIDE_LEAST && lk_machine_is_wide();
 }
 
 /* XXH3 is no cipher, not even with a secret: of a text of up to 8 bytes it is one-to-one, and one

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "capture/about.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -12,6 +13,8 @@
 #include "sys.h"
 
 #define TEXTS_OFFSET 1024u
+static_assert(TEXTS_OFFSET >= LK_PAUSES_OFFSET + LK_PAUSES * sizeof(struct lk_pause),
+              "behind the pauses");
 
 void lk_about_command_name(char *name, size_t room)
 {

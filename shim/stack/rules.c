@@ -3,7 +3,6 @@
 #include "stack/rules.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
 

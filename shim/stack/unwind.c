@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "stack/unwind.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,6 +10,7 @@
 
 #include "init.h"
 #include "lookup.h"
+#include "real.h"
 #include "stack/unwinder.h"
 #include "sys.h"
 #include "thread.h"
@@ -58,7 +58,8 @@ static void after_fork_in_child(void)
 
 static walk_function *load_libunwind(void)
 {
-    void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+    void *library =
+        LK_REAL(dlopen) ? LK_REAL(dlopen)("libunwind.so.8", RTLD_NOW | RTLD_LOCAL) : NULL;
     void *function = library ? lk_look_up(library, "unw_backtrace") : NULL;
     return function && lk_unwinder_bind(function) ? (walk_function *)function : NULL;
 }

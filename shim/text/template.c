@@ -69,9 +69,10 @@ static inline void copy(char *out, const char *text, size_t bytes)
 /* One more than the room may be used: that says that it was cut. */
 static inline void put(struct builder *b, const char *text, size_t bytes)
 {
-    bool cut = b->used + bytes > b->room;
+    size_t left = b->used < b->room ? b->room - b->used : 0;
+    bool cut = bytes > left;
     if (cut)
-        bytes = b->used < b->room ? b->room - b->used : 0;
+        bytes = left;
     copy(b->out + b->used, text, bytes);
     b->used = cut ? b->room + 1 : b->used + bytes;
     b->done |= cut;

@@ -1,5 +1,6 @@
 /* Unwind rules: over real modules the same as libunwind's, address by address; over damaged bytes
  * unknown, and never read beyond. */
+// machine: x86-64
 // links: shim/stack/cfi.c
 #define _GNU_SOURCE
 #include <dlfcn.h>

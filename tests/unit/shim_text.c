@@ -13,6 +13,7 @@
 #include "cache/text.h"
 #include "cache/text_wide.h"
 #include "config.h"
+#include "machine.h"
 #include "sys.h"
 
 struct lk_config lk_config;
@@ -56,10 +57,8 @@ static void wide_registers_do_not_matter(void **state)
 {
     static const unsigned char secret[XXH_SECRET_DEFAULT_SIZE] = {1, 2, 3};
     (void)state;
-#ifdef __x86_64__
-    if (!__builtin_cpu_supports("avx2"))
+    if (!lk_machine_is_wide())
         skip();
-#endif
     for (size_t bytes = 0; bytes < sizeof text; bytes += bytes < 600 ? 1 : 97) {
         assert_int_equal(lk_wide_hash(text, bytes), XXH3_64bits(text, bytes));
         assert_int_equal(lk_wide_hash_keyed(text, bytes, secret, sizeof secret),
