@@ -3,8 +3,9 @@
 // Puts a text of its own into everything that a client tells a server, and prints each: "key TEXT"
 // and "prompt TEXT" (that a key's digest is made of), "value TEXT", "secret TEXT" (passwords),
 // "verb TEXT", and "other TEXT" (scripts, names, what an error reply repeats). A capture may hold
-// keys, prompts and verbs in text mode, and nothing of it with --keys hash. Usage: planted_secrets
-// SOCKET [OPTION...]; the server's password is sesamsecret.
+// keys, prompts and verbs in text mode, and nothing of it with --keys hash, but for "namespace
+// TEXT", what a key begins with. Usage: planted_secrets SOCKET [OPTION...]; the server's password
+// is sesamsecret.
 #include <hiredis/hiredis.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -69,7 +70,7 @@ static void use_keys(void)
     finish(redisCommand(server, "GET hunterkey"));
     say("key", "Großvaterkey");
     finish(redisCommand(server, "SET Großvaterkey:v7:lastpart x"));
-    say("key", "sessionkey");
+    say("namespace", "sessionkey");
     say("key", "userkey");
     finish(redisCommand(server, "GET sessionkey:{userkey}:17"));
     say("key", "quick brown fox");
@@ -107,7 +108,7 @@ static void use_the_rest(void)
 static void pipeline(void)
 {
     void *reply;
-    say("key", "pipelinekey");
+    say("namespace", "pipelinekey");
     say("value", "pipelinevalue");
     for (int i = 0; i < 20; i++)
         redisAppendCommand(server, "SET pipelinekey:%d pipelinevalue", i);
