@@ -5,10 +5,11 @@
  * Words and versions stay as they are, or have other names (--keys hash: `<word-1a2b3c4d>`,
  * `<version-1a2b3c4d>`, the same for the same word in this run). Then only a namespace stays: the
  * lower-case word that a key begins with, before a separator, and not if nothing but words follows.
- * By class: `<number>`, `<float>`, `<timestamp>`, `<uuid>`, `<random>`, `<address>`, `<binary>`. Hexadecimal by what its length says: `<md5>` 32, `<sha1>`
- * 40, `<sha224>` 56, `<sha256>` 64, `<sha384>` 96, `<sha512>` 128, else `<hex>`. `<model>` for
- * names of known model families (models.h). `<text>` for white space and what it joins, for words
- * over 32 bytes, and for all after the 24th part.
+ * By class: `<number>`, `<float>`, `<timestamp>`, `<uuid>`, `<random>`, `<address>`, `<binary>`.
+ * Hexadecimal by what its length says: `<md5>` 32, `<sha1>` 40, `<sha224>` 56, `<sha256>` 64,
+ * `<sha384>` 96, `<sha512>` 128, else `<hex>`. `<model>` for names of known model families
+ * (models.h). `<text>` for white space and what it joins, for words over 32 bytes, and for all
+ * after the 24th part.
  *
  * Free text ends a template: at the first white space, or the beginning of a JSON or Python value,
  * all from the last : / | # = & ? or ; before it is `<text>` (`llm:What is 2:3?` gives
