@@ -34,22 +34,6 @@ load lib
     LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 20
     [ "$(stat -c %s "$DIR"/captures/*.leakey)" -le $((1 << 20)) ]
 }
-
-END
-    gcc "$DIR/waits.c" -o "$DIR/waits"
-    mkfifo "$DIR/go"
-    LEAKEY_SAMPLE=4K LEAKEY_PAUSED=1 start_with_shim waits sh -c "exec '$DIR/waits' <'$DIR/go'"
-    exec 9>"$DIR/go"
-    wait_until 10 compgen -G "$DIR/captures/waits.*.leakey"
-    leakey resume "$STARTED"
-    echo >&9
-    wait "$STARTED"
-    exec 9>&-
-    [ "$(find "$DIR/captures" -name 'waits.*.leakey' | wc -l)" -eq 2 ]
-    leakey report --format json -o "$DIR/report.json" "$DIR/captures"
-    jqr "$DIR/report.json" 'all(.captures[]; .events.recorded_count > 10)'
-}
-
 @test "a capture that is cut or damaged anywhere is refused with a message or read, never a crash" {
     LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 50
     capture=$(ls "$DIR"/captures/*.leakey)

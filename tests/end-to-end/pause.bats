@@ -6,7 +6,6 @@ load lib
 # begin PROGRAM [ARGUMENT...]: it waits for `go` before each of its steps, and says what it has done.
 begin() {
     [ -p "$DIR/orders" ] || mkfifo "$DIR/orders"
-    STEPS=0
     # shellcheck disable=SC2016 # the inner shell's
     start_with_shim program sh -c 'exec "$0" "$@" <"$ORDERS"' "$ROOT/build/tests/$1" "${@:2}"
     exec 4>"$DIR/orders"
