@@ -34,6 +34,7 @@ load lib
     LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 20
     [ "$(stat -c %s "$DIR"/captures/*.leakey)" -le $((1 << 20)) ]
 }
+
 @test "a capture that is cut or damaged anywhere is refused with a message or read, never a crash" {
     LEAKEY_SAMPLE=4K with_shim "$ROOT/build/tests/leak_steady" 50
     capture=$(ls "$DIR"/captures/*.leakey)
