@@ -15,6 +15,7 @@
 #include "sys.h"
 
 #define MODULES_MAX 4096u
+#define ENTRIES_MAX 16384u /* in the capture, with what is gone: some megabytes */
 #define PATH_ROOM   1024u
 
 /* What is in the table, by address, for look-ups; the capture holds the entries themselves. */
@@ -171,6 +172,10 @@ static void add(const struct mapping *mapping, const struct image *image)
     uint32_t place = free_place();
     if (place == MODULES_MAX)
         return;
+    if (lk_capture_header()->modules >= ENTRIES_MAX) {
+        lk_drop(LK_DROP_NO_SPACE);
+        return;
+    }
     struct lk_module *entry = new_entry(bytes);
     if (!entry)
         return;
