@@ -9,6 +9,8 @@ from harness.process import Failure, Process, environment
 
 ANALYSIS_SECONDS = 900
 DEFAULT_RING_BYTES = 256 << 20
+WARM_UP_SECONDS = 240
+STACKS_SECONDS = 1200
 
 
 class Ground:
@@ -17,7 +19,18 @@ class Ground:
         self.directory, self.seconds, self.ring = directory, seconds, ring
 
     def ring_bytes(self):
-        return int(self.ring[:-1]) << 20 if self.ring else DEFAULT_RING_BYTES
+        return int(self.ring[:-1]) << {"K": 10, "M": 20}[self.ring[-1]] if self.ring else DEFAULT_RING_BYTES
+
+    def is_short(self):
+        """Too short for some things to come to rest, or for a hundred requests a second to fill a ring."""
+        return self.seconds < WARM_UP_SECONDS
+
+    def warm_up_kib(self, stacks=False):
+        """What the later half of a run of seconds may still add. Threads that record every allocation learn stacks
+        until their memory for them has come round; that takes minutes."""
+        if stacks and self.seconds < STACKS_SECONDS:
+            return 16384
+        return 4096 if self.is_short() else 256
 
     def tool(self, name):
         return os.path.join(self.build, name)
