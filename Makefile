@@ -7,11 +7,12 @@ VERSION = 0.1.0
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-CFLAGS ?= -O2 -g
+SAN =
+# What sanitizers slow down anyway is compiled for the sake of the compiler's time.
+CFLAGS ?= $(if $(SAN),-O1 -g1,-O2 -g)
 PREFIX ?= /usr/local
 LIBDIR = lib# below PREFIX
 PKGCONFIGDIR = lib/pkgconfig# the same
-SAN =
 WERROR = 1
 V = 0
 
@@ -347,7 +348,7 @@ fuzzers: $(FUZZERS)
 fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
 	@scripts/install-deps build test lint fuzz
 	+$(Q)$(rebuild) all samples
-	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined fuzzers
+	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS='-O2 -g' fuzzers
 	@rm -rf build/fuzz/seeds && mkdir -p build/fuzz/seeds build/fuzz/corpus
 	@LD_PRELOAD=build/libleakey.so LEAKEY_OUTPUT=build/fuzz/seeds LEAKEY_SAMPLE=4K build/tests/leak_steady 20 >/dev/null
 	@tests/fuzz/seeds build/fuzz/seeds

@@ -11,6 +11,7 @@
 #include "real.h"
 #include "stack/modules.h"
 #include "stack/rules.h"
+#include "sys.h"
 #include "thread.h"
 
 static void mark(enum lk_end end, int status)
@@ -70,6 +71,13 @@ int fexecve(int fd, char *const argv[], char *const envp[])
 {
     mark(LK_END_EXEC, 0);
     return did_not_end(LK_REAL(fexecve)(fd, argv, envp));
+}
+
+int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    mark(LK_END_EXEC, 0);
+    __typeof__(&execveat) original = LK_REAL(execveat) ? LK_REAL(execveat) : lk_sys_execveat;
+    return did_not_end(original(fd, path, argv, envp, flags));
 }
 
 /* The variadic forms: arguments up to a NULL, as an array (on the stack: exec may run in a vfork

@@ -23,6 +23,7 @@
 #include "thread.h"
 
 struct lk_state *lk_state;
+static int said_no_state;
 
 /* Runtimes that own the heap themselves: with one of them in the process we step aside. */
 static bool sanitized(void)
@@ -67,6 +68,7 @@ static __attribute__((constructor(101))) void lk_init(void)
     dlerror(); /* what our own look-ups left there is not the host's */
     if (!lk_config.off) {
         lk_sys_init();
+        struct lk_state *state = lk_sys_memory_wiped(sizeof *state); /* before all that is larger */
         lk_file_init();
         lk_thread_init();
         lk_clock_init();
@@ -79,7 +81,8 @@ static __attribute__((constructor(101))) void lk_init(void)
         if (lk_config.cache)
             lk_cache_init();
         watch_exits();
-        struct lk_state *state = lk_sys_memory_wiped(sizeof *state);
+        if (!state)
+            lk_sys_say_once(&said_no_state, "nothing is recorded", lk_sys_reason(ENOMEM));
         __atomic_store_n(&lk_state, state, __ATOMIC_RELEASE);
         if (lk_config.paused && state)
             lk_capture_open(false); /* it must exist to be told to go on */

@@ -23,6 +23,9 @@ struct lk_u128 { /* XXH128_hash_t */
     uint64_t low64, high64;
 };
 
+struct sigaction;
+typedef void (*lk_signal_handler)(int signal);
+
 enum lk_group {
     LK_GROUP_LIBC,
     LK_GROUP_HIREDIS,

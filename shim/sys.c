@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "sys.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #endif
 
 #define WIPED_REGIONS 64u
+#define LIMIT_SHARE   4u
 
 /* Regions that the kernel would not wipe by itself (before Linux 4.14): a fork handler does. */
 static struct {
@@ -30,6 +32,18 @@ static uint32_t by_hand_count;
 static dev_t stderr_device;
 static ino_t stderr_inode;
 
+/* libc's own, past a preloaded libfaketime's: that one's time goes back, and it allocates and
+ * waits. */
+static int (*ask_clock)(clockid_t which, struct timespec *now) = clock_gettime;
+
+static void find_clock(void)
+{
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    void *own = libc ? dlsym(libc, "clock_gettime") : NULL;
+    if (own)
+        ask_clock = (int (*)(clockid_t, struct timespec *))(uintptr_t)own;
+}
+
 static void wipe_by_hand(void)
 {
     for (uint32_t i = 0; i < by_hand_count && i < WIPED_REGIONS; i++)
@@ -39,20 +53,53 @@ static void wipe_by_hand(void)
 void lk_sys_init(void)
 {
     struct stat about;
-    if (fstat(STDERR_FILENO, &about) == 0) {
+    find_clock();
+    if (lk_sys_fstat(STDERR_FILENO, &about) == 0) {
         stderr_device = about.st_dev;
         stderr_inode = about.st_ino;
     }
     pthread_atfork(NULL, NULL, wipe_by_hand);
 }
 
+static uint64_t taken_bytes;
+
+static uint64_t limit_of(__rlimit_resource_t resource)
+{
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                               : UINT64_MAX;
+}
+
+static uint64_t share_of(uint64_t limit)
+{
+    uint64_t share = limit == UINT64_MAX ? limit : limit / LIMIT_SHARE;
+    uint64_t taken = __atomic_load_n(&taken_bytes, __ATOMIC_RELAXED);
+    return share > taken ? (share - taken) / 2 : 0;
+}
+
+uint64_t lk_sys_address_space(void)
+{
+    return share_of(limit_of(RLIMIT_AS));
+}
+
+/* Private memory counts for both limits, touched or not. */
+static bool may_take(size_t bytes)
+{
+    return bytes <= share_of(limit_of(RLIMIT_AS)) && bytes <= share_of(limit_of(RLIMIT_DATA));
+}
+
 static void *take_memory(size_t bytes)
 {
     int kept = errno;
+    if (!may_take(bytes))
+        return NULL;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     errno = kept;
-    return start == MAP_FAILED ? NULL : start;
+    if (start == MAP_FAILED)
+        return NULL;
+    __atomic_fetch_add(&taken_bytes, bytes, __ATOMIC_RELAXED);
+    return start;
 }
 
 void *lk_sys_memory_wiped(size_t bytes)
@@ -108,7 +155,7 @@ void lk_sys_cancel_again(int before)
 static uint64_t clock_ns(clockid_t which)
 {
     struct timespec now;
-    clock_gettime(which, &now);
+    ask_clock(which, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -139,8 +186,13 @@ static int stderr_is_ours(void)
 {
     struct stat about;
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return fstat(STDERR_FILENO, &about) == 0 && about.st_dev == stderr_device &&
+    return lk_sys_fstat(STDERR_FILENO, &about) == 0 && about.st_dev == stderr_device &&
            about.st_ino == stderr_inode && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
+}
+
+int lk_sys_fstat(int fd, struct stat *about)
+{
+    return (int)syscall(SYS_fstat, fd, about);
 }
 
 ssize_t lk_sys_read(int fd, void *to, size_t room)
@@ -153,18 +205,29 @@ int lk_sys_close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
-/* Writes without ever waiting, and without the SIGPIPE of a closed pipe. */
+int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    return (int)syscall(SYS_execveat, fd, path, argv, envp, flags);
+}
+
+/* Writes without ever waiting, and without the signals of a closed pipe and of a file that is as
+ * large as it may be. */
 static void write_quietly(const char *text, size_t bytes)
 {
-    sigset_t pipe_signal, before, pending;
+    sigset_t signals, before, pending;
     struct timespec at_once = {0, 0};
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    sigaddset(&signals, SIGXFSZ);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0 && errno == EPIPE &&
-        !sigismember(&pending, SIGPIPE))
-        sigtimedwait(&pipe_signal, NULL, &at_once);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0) {
+        int ours = errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
+        sigemptyset(&signals);
+        sigaddset(&signals, ours ? ours : SIGPIPE);
+        if (ours && !sigismember(&pending, ours))
+            sigtimedwait(&signals, NULL, &at_once);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -211,6 +274,7 @@ const char *lk_sys_reason(int error)
         {EEXIST, "too many captures of this name"},
         {ENAMETOOLONG, "name too long"},
         {EIO, "input/output error"},
+        {ENOSYS, "the system call is not to be had"},
         {EISDIR, "is a directory"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)

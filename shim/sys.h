@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* Notes what stderr is, and how to wipe memory in children. From lk_init, once. */
@@ -15,6 +16,11 @@ void lk_sys_init(void);
  * kind of fork) finds it zeroed again: what is in it describes this process alone, and zeros must
  * be its valid beginning. NULL when there is none. */
 void *lk_sys_memory_wiped(size_t bytes);
+
+/* Where the host's address space or its private memory is limited, most of that is left to it: a
+ * quarter at most is ours, and nothing takes more than half of what is left of that, for something
+ * else may want some. This is what may be mapped beside lk_sys_memory_wiped. */
+uint64_t lk_sys_address_space(void);
 
 /* Such memory for what *place points at, made if there is none yet; two threads may come at once.
  * *place is itself either such memory or outside of it. */
@@ -51,6 +57,9 @@ bool lk_sys_readable(uint64_t address);
  * points. */
 ssize_t lk_sys_read(int fd, void *to, size_t room);
 int lk_sys_close(int fd);
+int lk_sys_fstat(int fd, struct stat *about); /* a preloaded libfaketime's allocates */
+/* What glibc has since 2.34. */
+int lk_sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
 
 /* One line `leakey: WHAT: WHY` on stderr, by write(2); at most once for each value of *said. */
 void lk_sys_say_once(int *said, const char *what, const char *why);

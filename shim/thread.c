@@ -96,6 +96,15 @@ static bool ready(struct lk_thread *t)
     return true;
 }
 
+static bool records(void)
+{
+    uint32_t control = __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED);
+    if (control & LK_CONTROL_OPEN)
+        return !(control & LK_CONTROL_PAUSED);
+    lk_capture_lost(); /* cut, and made longer again */
+    return false;
+}
+
 static bool enter(bool patient)
 {
     struct lk_thread *t = &lk_self;
@@ -107,7 +116,7 @@ static bool enter(bool patient)
     t->saved_errno = errno;
     if ((__atomic_load_n(&lk_state->phase, __ATOMIC_ACQUIRE) == LK_PHASE_OPEN ||
          lk_capture_open(patient)) &&
-        !(__atomic_load_n(&lk_capture_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED))
+        records())
         return ready(t);
     lk_leave();
     return false;

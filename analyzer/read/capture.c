@@ -89,6 +89,11 @@ static void read_command(struct capture *capture)
     }
 }
 
+static bool is_cut(const struct capture *capture)
+{
+    return capture->header.used_bytes > capture->bytes;
+}
+
 static void read_header(struct capture *capture)
 {
     struct lk_header *header = &capture->header;
@@ -108,7 +113,7 @@ static void read_header(struct capture *capture)
         capture_damage(capture, "header: the histories' shift: %u", header->history_shift);
         header->history_shift = HISTORY_SHIFT_MAX;
     }
-    if (header->used_bytes > capture->bytes)
+    if (is_cut(capture))
         capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
                        header->used_bytes);
     capture->overwritten_count = header->overwritten_count;
@@ -199,8 +204,9 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
     case LK_END_SIGNAL:
         capture->end = CAPTURE_END_SIGNAL;
         break;
-    default:
-        capture->end = capture_find_end(&capture->header, fd);
+    default: /* of what was cut the process knows nothing any more, nor do we */
+        capture->end =
+            is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
     }
     return capture;
 }

@@ -191,7 +191,12 @@ static void play_role(struct lk_settling *answer, uint8_t role, const struct lk_
         if (failed)
             connection->database = (uint32_t)head->value_bytes;
         break;
-    case LK_ROLE_EXEC: /* aborted: none of it was done */
+    case LK_ROLE_EXEC: /* what is still queued was not done, and with no list all of it */
+        if (!lk_is_aggregate(type) && !connection->in_transaction &&
+            lk_queue_is_single(&connection->pending))
+            connection->database = (uint32_t)head->value_bytes;
+        settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
+        break;
     case LK_ROLE_DISCARD:
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
@@ -201,6 +206,7 @@ static void play_role(struct lk_settling *answer, uint8_t role, const struct lk_
     case LK_ROLE_RESET:
         connection->streaming = 0;
         connection->database = 0;
+        connection->in_transaction = 0;
         settle_all(answer, &connection->queued, LK_OUTCOME_OTHER);
         break;
     default:

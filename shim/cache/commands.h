@@ -27,6 +27,7 @@ enum lk_answer {
 enum lk_role {
     LK_ROLE_NONE,
     LK_ROLE_SELECT,
+    LK_ROLE_MULTI,
     LK_ROLE_EXEC,
     LK_ROLE_DISCARD,
     LK_ROLE_SUBSCRIBE,

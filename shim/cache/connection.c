@@ -68,6 +68,7 @@ static void renew(struct lk_connection *connection)
     connection->id = __atomic_add_fetch(&table->last_id, 1, __ATOMIC_RELAXED);
     connection->next_sequence = connection->announce_next = 0;
     connection->database = 0;
+    connection->in_transaction = 0;
     connection->unnoted = 0;
     connection->announced = connection->streaming = 0;
     connection->muted = connection->mute_next = 0;

@@ -36,11 +36,13 @@ struct lk_connection {
     uint32_t lock;
     uint32_t id;             /* from 1, in order of first sight */
     uint32_t database;       /* as selected by the commands issued */
+    uint32_t database_kept;  /* as it was when the transaction began */
     uint32_t unnoted;        /* commands after the pending ones for which there was no room */
     uint8_t announced;       /* its CONNECT is written */
     uint8_t streaming;       /* enum lk_streaming: not all that comes answers a command */
     uint8_t muted;           /* CLIENT REPLY OFF: no answers come */
     uint8_t mute_next;       /* CLIENT REPLY SKIP */
+    uint8_t in_transaction;  /* after MULTI, before EXEC and DISCARD, as issued */
     struct lk_queue pending; /* issued, in order */
     struct lk_queue queued;  /* answered with QUEUED; EXEC settles them */
     struct lk_answering answering;

@@ -146,6 +146,35 @@ static void issue_key(struct issue *issue, const struct lk_command_key *key, uin
     await(issue, &item);
 }
 
+/* Later commands are in the database that earlier ones selected, whether or not those are answered.
+ * What a transaction selects is undone with it. Its return value: the database if it fails. */
+static uint32_t follow_database(struct lk_connection *connection, const struct lk_command *command)
+{
+    uint32_t before = connection->database;
+    int64_t database;
+    switch (command->info->role) {
+    case LK_ROLE_SELECT:
+        if (lk_slice_number(&command->arguments[0], &database))
+            connection->database = (uint32_t)database;
+        break;
+    case LK_ROLE_MULTI: /* one in another is refused */
+        connection->database_kept = connection->in_transaction ? connection->database_kept : before;
+        connection->in_transaction = 1;
+        break;
+    case LK_ROLE_DISCARD:
+        connection->database = connection->in_transaction ? connection->database_kept : before;
+        connection->in_transaction = 0;
+        break;
+    case LK_ROLE_EXEC:
+        before = connection->in_transaction ? connection->database_kept : before;
+        connection->in_transaction = 0;
+        break;
+    default:
+        break;
+    }
+    return before;
+}
+
 /* A command without keys, or one that is not recorded: it is followed for what it does to the
  * connection. */
 static void issue_keyless(struct issue *issue)
@@ -161,17 +190,14 @@ static void issue_keyless(struct issue *issue)
         .info = (uint16_t)lk_command_info_index(info),
         .traits = issue->traffic->recording ? 0 : LK_PENDING_SILENT,
     };
-    int64_t database;
     if (issue->traffic->recording) {
         if (issue->traffic->sync)
             lk_tag_issued(0, lk_tag_command(issue->connection->id, issue->sequence));
         issue->keys = 0;
         write_record(issue, &item, &none);
     }
-    if (info->role == LK_ROLE_SELECT && lk_slice_number(&issue->command->arguments[0], &database)) {
-        item.value_bytes = issue->connection->database;
-        issue->connection->database = (uint32_t)database;
-    }
+    if (info->role)
+        item.value_bytes = follow_database(issue->connection, issue->command);
     await(issue, &item);
 }
 

@@ -7,6 +7,7 @@
 #define LK_CACHE_PENDING_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ struct lk_pending { /* one key of one command; a command without keys has one to
     uint64_t sequence;
     uint64_t issued_ns;
     uint64_t key_hash;
-    uint64_t value_bytes; /* SELECT: the database before */
+    uint64_t value_bytes; /* SELECT, EXEC: the database if it fails */
     uint32_t template_id;
     uint16_t flags;     /* enum lk_command_flag */
     uint16_t key_index; /* LK_NO_KEY: the command has none */
@@ -55,6 +56,10 @@ static inline struct lk_pending *lk_queue_first(const struct lk_queue *queue) /*
     if (!queue->first || (queue->first == queue->last && queue->head == queue->tail))
         return NULL;
     return &lk_chunks[queue->first].items[queue->head];
+}
+static inline bool lk_queue_is_single(const struct lk_queue *queue)
+{
+    return queue->first && queue->first == queue->last && queue->tail - queue->head == 1;
 }
 void lk_queue_pop(struct lk_queue *queue);
 void lk_queue_clear(struct lk_queue *queue); /* gives everything back */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/about.h"
+#include "capture/cut.h"
 #include "capture/state.h"
 #include "config.h"
 #include "decimal.h"
@@ -26,9 +27,10 @@
 #define LARGEST_STEP (16u << 20)
 #define NAMES_MAX    9999u /* captures of one command and pid */
 #define PATIENCE_NS  5000000u
+#define FULL_NS      1000000000u /* so long a file that could not grow is left alone */
 
 static char path[5120];
-static int said_none, said_full;
+static int said_none, said_full, said_lost;
 static uint64_t generations;
 static pid_t first_pid; /* of the process that loaded the shim: another one came by fork */
 
@@ -126,8 +128,14 @@ static int create_file(void)
 static bool is_ours(int fd)
 {
     struct stat about;
-    return fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
+    return lk_sys_fstat(fd, &about) == 0 && about.st_dev == lk_state->device &&
            about.st_ino == lk_state->inode;
+}
+
+static bool was_cut(int fd)
+{
+    struct stat about;
+    return lk_sys_fstat(fd, &about) == 0 && (uint64_t)about.st_size < lk_state->reserved_bytes;
 }
 
 /* The file, to reserve space in: our descriptor, unless the host closed it (its number may be
@@ -142,6 +150,12 @@ static int borrow_file(void)
         fd = -1;
     }
     return fd;
+}
+
+static void close_borrowed(int fd)
+{
+    if (fd >= 0 && fd != lk_state->fd)
+        lk_sys_close(fd);
 }
 
 static bool write_zeros(int fd, uint64_t from, uint64_t end)
@@ -163,22 +177,64 @@ static bool reserve_in(int fd, uint64_t from, uint64_t end)
         errno = EFBIG; /* asking would bring the host a SIGXFSZ */
         return false;
     }
-    if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
-        return true;
-    return (errno == EOPNOTSUPP || errno == ENOSYS) && write_zeros(fd, from, end);
+    for (int tries = 0; tries < 3; tries++)
+        if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
+            return true;
+        else if (errno != EINTR)
+            break;
+    /* a file system that has no such call, a filter that forbids it, signals that never pause */
+    bool otherwise = errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EINTR;
+    return otherwise && write_zeros(fd, from, end);
 }
 
+static bool put_private_memory(char *at, uint64_t bytes)
+{
+    return mmap(at, bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+/* May come from a signal handler that interrupts anything, of several threads at once. Whoever is
+ * in the middle of recording goes on in the private memory and finds zeros there, which everything
+ * that looks into the capture takes for a valid beginning. */
+bool lk_capture_lost(void)
+{
+    struct lk_state *state = lk_state;
+    if (!put_private_memory(state->base, state->mapped_bytes) &&
+        !put_private_memory(state->base, state->reserved_bytes)) /* that alone is ever touched */
+        return false;
+    __atomic_store_n(&state->phase, LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    __atomic_store_n(&state->generation, __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED),
+                     __ATOMIC_RELEASE);
+    lk_sys_say_once(&said_lost, "nothing more is recorded", "the capture was cut by another hand");
+    return true;
+}
+
+/* For a while: there may be room again later. */
 static void stop_growing(const char *why)
 {
-    if (!__atomic_exchange_n(&lk_state->full, 1, __ATOMIC_RELAXED))
-        lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+    __atomic_store_n(&lk_state->full_until_ns, lk_sys_monotonic_ns() + FULL_NS, __ATOMIC_RELAXED);
+    lk_sys_say_once(&said_full, "the capture cannot grow, newer events are dropped", why);
+}
+
+static bool is_full(void)
+{
+    uint64_t until = __atomic_load_n(&lk_state->full_until_ns, __ATOMIC_RELAXED);
+    return until && lk_sys_monotonic_ns() < until;
+}
+
+static void raise_to(uint64_t *place, uint64_t value)
+{
+    uint64_t held = __atomic_load_n(place, __ATOMIC_RELAXED);
+    while (held < value && !__atomic_compare_exchange_n(place, &held, value, false,
+                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        ;
 }
 
 static bool reserve(uint64_t end)
 {
     struct lk_header *header = lk_capture_header();
     uint64_t reserved = __atomic_load_n(&header->reserved_bytes, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&lk_state->full, __ATOMIC_RELAXED))
+    if (end <= reserved || is_full())
         return end <= reserved;
     uint64_t step = reserved < FIRST_STEP ? FIRST_STEP : reserved;
     if (step > LARGEST_STEP)
@@ -189,15 +245,18 @@ static bool reserve(uint64_t end)
     if (end > target)
         return false;
     int fd = borrow_file();
+    if (fd >= 0 && was_cut(fd) && lk_capture_lost()) {
+        close_borrowed(fd);
+        return false;
+    }
     bool done = fd >= 0 && reserve_in(fd, reserved, target);
     if (!done)
         stop_growing(fd < 0 ? "the file is gone" : lk_sys_reason(errno));
-    if (fd >= 0 && fd != lk_state->fd)
-        lk_sys_close(fd);
-    while (done && reserved < target &&
-           !__atomic_compare_exchange_n(&header->reserved_bytes, &reserved, target, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-        ;
+    close_borrowed(fd);
+    if (done) {
+        raise_to(&lk_state->reserved_bytes, target);
+        raise_to(&header->reserved_bytes, target);
+    }
     return done;
 }
 
@@ -209,12 +268,14 @@ bool lk_capture_reserve(uint64_t end)
     return done;
 }
 
-/* Maps as much of the bound as the address-space limit lets us: touching what is not reserved never
- * happens. */
+/* Maps as much of the bound as a limited address space has for us: touching what is not reserved
+ * never happens. */
 static char *map_file(int fd, uint64_t *bytes)
 {
     uint64_t tables = lk_config.sample_bytes <= 1 ? 8ull << 30 : 1ull << 30;
-    for (uint64_t want = lk_config.ring_bytes + tables; want >= FIRST_STEP; want /= 2) {
+    uint64_t most = lk_config.ring_bytes + tables, room = lk_sys_address_space();
+    errno = ENOMEM;
+    for (uint64_t want = most < room ? most : room; want >= FIRST_STEP; want /= 2) {
         want &= ~(uint64_t)(LK_GRANULE - 1);
         char *base = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
         if (base != MAP_FAILED) {
@@ -243,11 +304,11 @@ static void fill_header(struct lk_header *header)
     header->start_realtime_ns = lk_sys_realtime_ns();
     header->start_monotonic_ns = lk_sys_monotonic_ns();
     header->used_bytes = LK_GRANULE;
-    header->reserved_bytes = FIRST_STEP;
+    header->reserved_bytes = lk_state->reserved_bytes = FIRST_STEP;
     header->sites = 1; /* id 0 of each table is "unknown" */
     header->templates = 1;
     header->verbs = 1;
-    header->control = lk_config.paused ? LK_CONTROL_PAUSED : 0;
+    header->control = LK_CONTROL_OPEN | (lk_config.paused ? LK_CONTROL_PAUSED : 0u);
     lk_about_fill(header, lk_state->base);
 }
 
@@ -287,7 +348,7 @@ static bool open_now(void)
     int fd = create_file();
     if (fd < 0)
         return false;
-    if (!reserve_in(fd, 0, FIRST_STEP) || fstat(fd, &about) != 0 ||
+    if (!reserve_in(fd, 0, FIRST_STEP) || lk_sys_fstat(fd, &about) != 0 ||
         !(lk_state->base = map_file(fd, &mapped))) {
         int kept = errno;
         unlink(path);
@@ -296,9 +357,18 @@ static bool open_now(void)
         return false;
     }
     set_state(fd, &about, mapped);
+    lk_cut_watch();
     fill_header(lk_capture_header());
     lk_live_open();
     return true;
+}
+
+/* Not if it was lost at once. */
+static bool set_open(void)
+{
+    uint32_t opening = LK_PHASE_OPENING;
+    return __atomic_compare_exchange_n(&lk_state->phase, &opening, LK_PHASE_OPEN, false,
+                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 /* Another thread is opening the capture: lets it finish, for a few milliseconds at the most. */
@@ -329,7 +399,9 @@ bool lk_capture_open(bool patient)
     lk_sys_cancel_again(before);
     if (!opened)
         lk_sys_say_once(&said_none, "nothing is recorded", lk_sys_reason(errno));
-    __atomic_store_n(&lk_state->phase, opened ? LK_PHASE_OPEN : LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    if (!opened)
+        __atomic_store_n(&lk_state->phase, LK_PHASE_STOPPED, __ATOMIC_RELEASE);
+    opened = opened && set_open();
     if (opened) {
         lk_modules_scan(); /* takes a while: the other threads record already */
         lk_add(&lk_capture_header()->dropped[LK_DROP_NOT_READY],
@@ -352,8 +424,7 @@ static void remove_file(void)
     int fd = borrow_file();
     if (fd >= 0)
         unlink(path);
-    if (fd >= 0 && fd != lk_state->fd)
-        lk_sys_close(fd);
+    close_borrowed(fd);
     lk_sys_cancel_again(before);
 }
 

@@ -41,7 +41,10 @@ enum lk_flag {
 
 enum lk_end { LK_END_RUNNING = 0, LK_END_EXIT = 1, LK_END_EXEC = 2, LK_END_SIGNAL = 3 };
 
-enum lk_control { LK_CONTROL_PAUSED = 1u << 0 }; /* written by `leakey pause` and `leakey resume` */
+enum lk_control {
+    LK_CONTROL_PAUSED = 1u << 0, /* written by `leakey pause` and `leakey resume` */
+    LK_CONTROL_OPEN = 1u << 1,   /* always, while the process records: zero once the file was cut */
+};
 
 /* Why something was not recorded: an index into lk_header.dropped. */
 enum lk_drop {

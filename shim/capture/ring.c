@@ -142,8 +142,12 @@ static struct lk_extent *new_segment(enum lk_ring_kind kind, uint32_t most)
     while (!__atomic_compare_exchange_n(&ring->segments, &slot, slot + 1, false, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED));
     struct lk_extent *segment = take_granules(1);
-    if (!segment)
-        return NULL; /* its slot stays empty; recycling passes it by */
+    if (!segment) { /* another thread's slot may follow: then ours stays empty, and is passed by */
+        uint32_t after = slot + 1;
+        __atomic_compare_exchange_n(&ring->segments, &after, slot, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
+        return NULL;
+    }
     segment->granules = 1;
     segment->state = LK_SEGMENT_OPEN;
     open_segment(segment, kind);

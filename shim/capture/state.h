@@ -34,12 +34,14 @@ struct lk_state {
     uint64_t generation; /* unlike any other capture's in this process and its forebears */
     char *base;
     uint64_t mapped_bytes;
-    uint64_t device, inode; /* of the file */
-    int fd;                 /* kept high and close-on-exec, to reserve more; -1: by path */
+    uint64_t reserved_bytes; /* as in the header, for when that is lost */
+    uint64_t device, inode;  /* of the file */
+    int fd;                  /* kept high and close-on-exec, to reserve more; -1: by path */
     uint32_t threads;
-    uint32_t full;      /* said and counted: the file cannot grow any more */
-    uint32_t removed;   /* the file was empty at the end and is gone */
-    uint32_t epoch;     /* how often dlclose unloaded something */
+    uint32_t removed; /* the file was empty at the end and is gone */
+    uint32_t epoch;   /* how often dlclose unloaded something */
+    uint64_t
+        full_until_ns;  /* CLOCK_MONOTONIC; the file could not grow, and that is not tried again */
     uint64_t not_ready; /* events lost while it was being opened */
     struct lk_ring rings[LK_RINGS];
 };
@@ -62,6 +64,9 @@ bool lk_capture_reserve(uint64_t end);
 /* Removes the file if nothing was recorded, else marks how the process ended. */
 void lk_capture_end(enum lk_end end, int status);
 void lk_capture_unend(void); /* the exec failed after all */
+
+/* The file has been cut: capture/cut.h. False: it cannot be helped. */
+bool lk_capture_lost(void);
 
 /* Gives this thread's segments to the next threads that want one. */
 void lk_ring_park(void);

@@ -29,9 +29,10 @@ static uint32_t new_page(uint64_t memory)
     return 0;
 }
 
-struct lk_block *lk_block_make(uint64_t address)
+struct lk_block *lk_block_make(uint64_t address, bool *homeless)
 {
     struct lk_block *found = lk_block_find(address);
+    *homeless = false;
     if (found)
         return found;
     uint32_t **regions =
@@ -40,6 +41,7 @@ struct lk_block *lk_block_make(uint64_t address)
                           ? lk_sys_once_wiped((void **)&regions[address >> LK_BLOCK_REGION_BITS],
                                               LK_BLOCK_PAGES_PER_REGION * sizeof *pages)
                           : NULL;
+    *homeless = !pages;
     uint32_t none = 0, page = pages ? new_page(address - address % LK_BLOCK_PAGE) : 0;
     if (!page)
         return NULL;

@@ -43,8 +43,9 @@ static inline struct lk_block *lk_block_find(uint64_t address)
            address / 16 % LK_BLOCKS_PER_PAGE;
 }
 
-/* The same, made if there is none; NULL: no space. */
-struct lk_block *lk_block_make(uint64_t address);
+/* The same, made if there is none; NULL: no space. *homeless: only because the process has no
+ * memory left to find it by. */
+struct lk_block *lk_block_make(uint64_t address, bool *homeless);
 
 static inline void lk_block_enter(struct lk_block *block, uint64_t size, uint32_t site,
                                   uint32_t tag, uint32_t lane, uint64_t time_ns)

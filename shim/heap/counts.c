@@ -59,6 +59,8 @@ struct lk_counts *lk_counts_at(uint32_t lane, uint32_t site)
 {
     struct lanes *all = get_lanes();
     uint64_t first = site - site % PER_EXTENT;
+    if (!all)
+        lk_drop(LK_DROP_NO_STATE);
     struct lk_extent *extent = all ? lk_extent_at(&all->extents[lane][site / PER_EXTENT],
                                                   LK_EXTENT_COUNTS, 1, first, PER_EXTENT, lane)
                                    : NULL;

@@ -53,9 +53,10 @@ static inline bool enter_block(struct lk_thread *t, struct lk_block *block, uint
         __atomic_store_n(&block->block, 0, __ATOMIC_RELEASE);
     }
     if (__builtin_expect(!block || !lk_block_fits(address, size, site), 0)) {
-        if (!lk_block_fits(address, size, site))
+        bool odd = !lk_block_fits(address, size, site);
+        block = odd ? NULL : lk_block_make(address, &odd);
+        if (odd)
             return enter_odd_one(t, address, size, site, born, now);
-        block = lk_block_make(address);
         if (!block)
             return false;
     }

@@ -2,6 +2,8 @@
  * process's totals, the timeline, the ring. */
 #include "heap/heap.h"
 
+#include <pthread.h>
+
 #include "capture/heap_events.h"
 #include "clock.h"
 #include "config.h"
@@ -18,14 +20,6 @@
 static uint64_t process_random;
 bool lk_heap_every;
 
-void lk_heap_init(void)
-{
-    process_random = lk_sys_random() | 1;
-    lk_heap_every = lk_config.sample_bytes <= 1;
-    if (lk_heap_every)
-        lk_filter_fill();
-}
-
 /* Bytes to this thread's next sampling point; 0: every allocation. An allocation of s bytes holds
  * the point of a gap G when G < s, that is, when floor(G) + 1 <= s. */
 static uint64_t next_gap(struct lk_thread *t)
@@ -33,6 +27,23 @@ static uint64_t next_gap(struct lk_thread *t)
     if (lk_heap_every)
         return 0;
     return lk_sampling_gap(lk_sampling_random(&t->random), lk_config.sample_bytes) + 1;
+}
+
+/* The parent may have given up recording, and not look again for long. */
+static void begin_child(void)
+{
+    struct lk_thread *t = &lk_self;
+    if (t->random)
+        t->remaining = next_gap(t);
+}
+
+void lk_heap_init(void)
+{
+    process_random = lk_sys_random() | 1;
+    lk_heap_every = lk_config.sample_bytes <= 1;
+    if (lk_heap_every)
+        lk_filter_fill();
+    pthread_atfork(NULL, NULL, begin_child);
 }
 
 /* Due for the first time in this thread only because its count began at zero. Each thread of the

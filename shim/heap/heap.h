@@ -32,7 +32,7 @@ static inline bool lk_heap_enter_swiftly(struct lk_thread *t)
 {
     const struct lk_state *state = lk_state;
     if (t->depth || !state || t->generation == 0 || t->generation != state->generation || t->late ||
-        __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED) & LK_CONTROL_PAUSED)
+        __atomic_load_n(&lk_state_header()->control, __ATOMIC_RELAXED) != LK_CONTROL_OPEN)
         return false;
     t->depth = LK_RECORDING;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -34,10 +34,16 @@ static uint64_t mix(uint64_t key)
     return key ^ key >> 32;
 }
 
-static struct lk_live *slot(struct lk_extent *extent, uint64_t hash, uint32_t probe)
+static uint64_t items_of(uint32_t level)
 {
-    uint64_t place = ((hash >> 32) * extent->items >> 32) + probe;
-    return (struct lk_live *)(extent + 1) + (place < extent->items ? place : place - extent->items);
+    return (((uint64_t)LK_GRANULE << level) - sizeof(struct lk_extent)) / sizeof(struct lk_live);
+}
+
+/* By nothing that stands in the capture, which another hand may have overwritten. */
+static struct lk_live *slot(struct lk_extent *extent, uint32_t level, uint64_t hash, uint32_t probe)
+{
+    uint64_t items = items_of(level), place = ((hash >> 32) * items >> 32) + probe;
+    return (struct lk_live *)(extent + 1) + (place < items ? place : place - items);
 }
 
 static struct lk_live *find(uint64_t key)
@@ -47,7 +53,7 @@ static struct lk_live *find(uint64_t key)
     uint32_t count = all ? __atomic_load_n(&all->count, __ATOMIC_ACQUIRE) : 0;
     while (count--) {
         for (uint32_t i = 0; i < PROBES; i++) {
-            struct lk_live *entry = slot(all->extents[count], hash, i);
+            struct lk_live *entry = slot(all->extents[count], count, hash, i);
             uint64_t held = __atomic_load_n(&entry->key, __ATOMIC_ACQUIRE);
             if (held == key)
                 return entry;
@@ -59,10 +65,10 @@ static struct lk_live *find(uint64_t key)
 }
 
 /* *crowded: it took so long to find the place that another level is due. */
-static struct lk_live *claim(struct lk_extent *extent, uint64_t hash, bool *crowded)
+static struct lk_live *claim(struct lk_extent *extent, uint32_t level, uint64_t hash, bool *crowded)
 {
     for (uint32_t i = 0; i < PROBES; i++) {
-        struct lk_live *entry = slot(extent, hash, i);
+        struct lk_live *entry = slot(extent, level, hash, i);
         uint64_t held = __atomic_load_n(&entry->key, __ATOMIC_RELAXED);
         if (held <= DELETED && __atomic_compare_exchange_n(&entry->key, &held, WRITING, false,
                                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
@@ -79,13 +85,10 @@ static bool grow(struct levels *all)
 {
     if (!lk_try_lock(&all->growing))
         return false;
-    uint32_t count = all->count, granules = 1u << count;
+    uint32_t count = all->count;
     struct lk_extent *extent = NULL;
-    if (count < LEVELS) {
-        uint64_t items =
-            ((uint64_t)granules * LK_GRANULE - sizeof *extent) / sizeof(struct lk_live);
-        extent = lk_extent_new(granules, 0, items);
-    }
+    if (count < LEVELS)
+        extent = lk_extent_new(1u << count, 0, items_of(count));
     if (extent) {
         lk_extent_publish(extent, LK_EXTENT_LIVE);
         all->extents[count] = extent;
@@ -104,7 +107,7 @@ static struct lk_live *claim_anywhere(uint64_t hash)
         uint32_t newest = __atomic_load_n(&all->count, __ATOMIC_ACQUIRE);
         for (uint32_t level = newest; level--;) {
             bool crowded;
-            struct lk_live *entry = claim(all->extents[level], hash, &crowded);
+            struct lk_live *entry = claim(all->extents[level], level, hash, &crowded);
             if (crowded && level + 1 == newest)
                 grow(all);
             if (entry)

@@ -145,7 +145,7 @@ static bool read_image(const struct mapping *mapping, struct image *image)
 static struct lk_module *new_entry(size_t bytes)
 {
     struct lk_extent *extent = modules.extent;
-    if (!extent || extent->items + bytes > LK_GRANULE - sizeof *extent) {
+    if (!extent || extent->items > LK_GRANULE - sizeof *extent - bytes) {
         extent = lk_extent_new(1, 0, 0);
         if (!extent)
             return NULL;

@@ -57,7 +57,7 @@ static uint64_t *take_frames(struct sites *s, uint32_t depth)
         if (!extent)
             return NULL;
         uint64_t used = __atomic_fetch_add(&extent->items, depth, __ATOMIC_RELAXED);
-        if (used + depth <= FRAMES_PER_EXTENT)
+        if (used <= FRAMES_PER_EXTENT - depth)
             return (uint64_t *)(extent + 1) + used;
         __atomic_compare_exchange_n(&s->frames, &extent, NULL, false, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED);
@@ -88,6 +88,7 @@ static bool is_site(uint32_t id, uint64_t hash, const uint64_t *frames, uint32_t
 {
     const struct lk_site *site = lk_site_at(id);
     return site && site->hash == hash && site->depth == depth &&
+           site->frames_offset < lk_state->mapped_bytes - LK_GRANULE &&
            memcmp(lk_capture_base() + site->frames_offset, frames, depth * sizeof *frames) == 0;
 }
 

@@ -17,30 +17,6 @@ load lib
     [ "$(stat -c %a "$DIR"/captures/* | sort -u)" = 600 ]
 }
 
-@test "an exec keeps the pid: the second image's capture gets a number" {
-    export LEAKEY_SAMPLE=4K
-    cat >"$DIR/again.c" <<'END'
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-int main(int argc, char **argv) {
-    for (int i = 0; i < 100; i++) memset(malloc(4000), 1, 4000);
-    if (argc > 1) execl(argv[0], argv[0], (char *)0);
-    return 0;
-}
-END
-    gcc "$DIR/again.c" -o "$DIR/again"
-    start_with_shim again "$DIR/again" once
-    pid=$STARTED
-    wait "$pid"
-    [ -f "$DIR/captures/again.$pid.leakey" ]
-    [ -f "$DIR/captures/again.$pid.2.leakey" ]
-    leakey report --format json "$DIR/captures/again.$pid.leakey" >"$DIR/first.json"
-    leakey report --format json "$DIR/captures/again.$pid.2.leakey" >"$DIR/second.json"
-    jqr "$DIR/first.json" '.captures[0].end == "exec"'
-    jqr "$DIR/second.json" '.captures[0].end == "exit"'
-}
-
 @test "what was recorded survives SIGKILL, and a running process can be read" {
     export LEAKEY_SAMPLE=4K
     start_with_shim service "$ROOT/build/tests/leak_steady" 100000

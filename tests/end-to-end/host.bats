@@ -3,9 +3,6 @@
 
 load lib
 
-# What bash itself says of a command that a signal ended names its pid.
-without_job_messages() { sed -E '/line [0-9]+: +[0-9]+ (Killed|Segmentation fault)/d' "$1"; }
-
 # same_with_shim COMMAND...: output, messages and exit status, in sampled and in every-allocation mode.
 same_with_shim() {
     local status=0 sample with
@@ -18,7 +15,7 @@ same_with_shim() {
             return 1
         }
         same_text "$*: output" "$(<"$DIR/out")" "$(<"$DIR/out.shim")"
-        same_text "$*: messages" "$(without_job_messages "$DIR/err")" "$(without_job_messages "$DIR/err.shim")"
+        same_text "$*: messages" "$(<"$DIR/err")" "$(<"$DIR/err.shim")"
     done
 }
 
@@ -33,8 +30,6 @@ same_with_shim() {
     same_with_shim git -C repo status
     same_with_shim gcc -c empty.c -o empty.o
     same_with_shim sort /etc/services
-    same_with_shim sh -c 'kill -KILL $$'
-    same_with_shim sh -c 'kill -SEGV $$'
     same_with_shim bash -c 'for i in 1 2 3; do (exit $i); echo $?; done | cat; exec ls /nonexistent'
 }
 
@@ -84,43 +79,6 @@ END
     LEAKEY_PAUSED=1 with_shim ls / >/dev/null
     LEAKEY_HEAP=off with_shim python3 -c 'print(len("x" * 10000000))'
     [ -z "$(ls -A "$DIR/captures")" ]
-}
-
-@test "a missing, read-only or unwritable directory: one line on stderr, and the service goes on" {
-    local program="$ROOT/build/tests/leak_steady"
-    LEAKEY_OUTPUT=$DIR/captures with_shim true
-    for place in "$DIR/missing" /proc /dev/null; do
-        LEAKEY_SAMPLE=4K run --separate-stderr env LD_PRELOAD="$SHIM" LEAKEY_OUTPUT="$place" "$program" 50
-        [ "$status" -eq 0 ]
-        [ "$(jq .leaked_count <<<"$output")" -eq 25 ]
-        # shellcheck disable=SC2154  # set by run
-        [ "$(wc -l <<<"$stderr")" -eq 1 ]
-        [[ $stderr == "leakey: nothing is recorded: "* ]]
-    done
-}
-
-@test "a file-size limit stops recording, not the service" {
-    LEAKEY_SAMPLE=4K run --separate-stderr bash -c "ulimit -f 512; LD_PRELOAD='$SHIM' LEAKEY_OUTPUT='$DIR' '$ROOT/build/tests/leak_steady' 50"
-    [ "$status" -eq 0 ]
-    [[ $stderr == "leakey: nothing is recorded: file size limit" ]]
-    # Room for the beginning alone: the capture ends early and says so; what it holds can be read.
-    mkdir "$DIR/captures"
-    run --separate-stderr bash -c "ulimit -f 2048; LEAKEY_SAMPLE=all LD_PRELOAD='$SHIM' LEAKEY_OUTPUT='$DIR/captures' '$ROOT/build/tests/heap_forms'"
-    [ "$status" -eq 3 ]
-    [[ $stderr == "leakey: the capture cannot grow, "*"file size limit" ]]
-    leakey report --format json "$DIR/captures" >"$DIR/report.json"
-    jqr "$DIR/report.json" '[.captures[].events | .dropped_count + .overwritten_count] | add > 0'
-}
-
-@test "a full disk stops recording, not the service" {
-    mkdir "$DIR/small"
-    mount -t tmpfs -o size=1536k leakey-test "$DIR/small" 2>/dev/null || skip_loud "tmpfs cannot be mounted here"
-    LEAKEY_OUTPUT=$DIR/small LEAKEY_SAMPLE=all run --separate-stderr with_shim "$ROOT/build/tests/heap_forms"
-    cp "$DIR"/small/heap_forms.*.leakey "$DIR"
-    umount "$DIR/small"
-    [ "$status" -eq 3 ]
-    [[ $stderr == *"leakey: the capture cannot grow, "*"no space left on device"* ]]
-    leakey report "$DIR"/heap_forms.*.leakey
 }
 
 @test "set-user-id and sanitizer programs are left alone" {

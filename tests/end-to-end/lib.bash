@@ -88,13 +88,14 @@ process_ended() { # PID: gone, or a zombie that nobody waited for yet
     [[ ${stat##*) } == Z* ]]
 }
 
-# wait_until SECONDS COMMAND...: polls until COMMAND is true; false when the time is over.
+# wait_until SECONDS COMMAND...: polls until COMMAND is true, ever more slowly; false when the time is over.
 wait_until() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1)) pause=2
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -le "$deadline" ] || return 1
-        sleep 0.02
+        sleep "0.$((pause / 10))$((pause % 10))"
+        [ $pause -ge 16 ] || pause=$((pause + pause / 2))
     done
 }
 

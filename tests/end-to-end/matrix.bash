@@ -9,6 +9,7 @@
 # directory and for at most ROW_SECONDS (60). Afterwards $ROW_STATUS is its exit status, 128 + N when signal N ended it,
 # $DIR/plain, $DIR/4K and $DIR/all are those directories, and beside them are NAME.out, NAME.err and NAME.captures.
 # ROW_SAME=MESSAGES-SED in the environment is applied to messages before they are compared: for pids, addresses.
+# ROW_CAPTURES=FUNCTION looks at the directory of captures instead of row_captures.
 row() {
     local mode status
     ROW_STATUS=
@@ -23,7 +24,7 @@ row() {
             continue
         fi
         row_same "$mode" "$status" "$*" || return
-        row_captures "$DIR/$mode.captures" || return
+        "${ROW_CAPTURES:-row_captures}" "$DIR/$mode.captures" || return
     done
 }
 
@@ -54,24 +55,20 @@ row_messages() { sed -E "${ROW_SAME:-}" "$DIR/$1.err"; }
 
 # row_captures DIRECTORY: every capture in it has its owner's mode alone, is whole, and can be reported.
 row_captures() {
-    local capture mode
-    for capture in "$1"/*.leakey; do
-        [ -e "$capture" ] || return 0
-        mode=$(stat -c %a "$capture")
-        [ "$mode" = 600 ] || {
-            echo "$capture: mode $mode"
-            return 1
-        }
-        leakey check "$capture" >"$DIR/check" || return
-        grep -q '^/.*: whole$' "$DIR/check" || {
-            cat "$DIR/check"
-            return 1
-        }
-        leakey report --format json -o "$DIR/row.json" "$capture" || return
-    done
+    local modes
+    compgen -G "$1/*.leakey" >/dev/null || return 0
+    modes=$(stat -c %a "$1"/*.leakey | sort -u)
+    [ "$modes" = 600 ] || {
+        echo "modes of captures in $1: $modes"
+        return 1
+    }
+    leakey check "$1"/*.leakey >"$DIR/check" || return
+    ! grep '^/' "$DIR/check" | grep -v ': whole$' || {
+        cat "$DIR/check"
+        return 1
+    }
+    leakey report --format json -o "${1%.captures}.json" "$1"
 }
 
-# row_counts MODE FILTER: FILTER is true of the report of the row's captures.
-row_counts() {
-    leakey report --format json -o "$DIR/$1.json" "$DIR/$1.captures" && jqr "$DIR/$1.json" "$2"
-}
+# row_counts MODE FILTER [JQ OPTION...]: FILTER is true of the report of the row's captures.
+row_counts() { jqr "$DIR/$1.json" "${@:2}"; }

@@ -415,6 +415,57 @@ static void follows_the_database(void **state)
     assert_journal("connect 2;context 5;#0 a db0;");
 }
 
+/* What is selected in a transaction holds from EXEC on, and not at all if that is not done. */
+static void follows_the_database_of_transactions(void **state)
+{
+    static const struct {
+        const char *end;
+        int type;
+        const char *text, *later;
+    } rows[] = {
+        {"DISCARD", LK_REPLY_STATUS, "OK", "#4 a db2;"},
+        {"EXEC", LK_REPLY_NIL, NULL, "#4 a db2;"},
+        {"EXEC", LK_REPLY_ERROR, "EXECABORT Transaction discarded", "#4 a db2;"},
+        {"EXEC", LK_REPLY_ARRAY, NULL, "#4 a db5;"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lk_traffic how = traffic(true);
+        lk_context_connected(&how, false);
+        issue("SELECT 2");
+        answer(LK_REPLY_STATUS, "OK");
+        issue("MULTI");
+        answer(LK_REPLY_STATUS, "OK");
+        issue("SELECT 5");
+        answer(LK_REPLY_STATUS, "QUEUED");
+        issue(rows[i].end);
+        if (rows[i].type == LK_REPLY_ARRAY) {
+            elements[0] = make(element[0], LK_REPLY_STATUS, "OK");
+            answer_list(LK_REPLY_ARRAY, 1);
+        } else {
+            answer(rows[i].type, rows[i].text);
+        }
+        journal[0] = 0;
+        issue("GET a");
+        assert_journal(rows[i].later);
+        answer(LK_REPLY_NIL, NULL);
+        journal[0] = 0;
+    }
+}
+
+/* All of it is issued before anything is answered, with a command after it. */
+static void follows_the_database_of_pipelined_transactions(void **state)
+{
+    (void)state;
+    connect_first();
+    issue("MULTI");
+    issue("SELECT 5");
+    issue("GET a");
+    issue("DISCARD");
+    issue("GET a");
+    assert_journal("#0  db0;#1  db0;#2 a db5;#3  db5;#4 a db0;");
+}
+
 /* The ring forgets: whose commands these are is said again. */
 static void says_again_where_it_is_connected_to(void **state)
 {
@@ -650,6 +701,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_by_template, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_transactions_by_exec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(follows_the_database_of_transactions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(follows_the_database_of_pipelined_transactions, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(says_again_where_it_is_connected_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(settles_all_when_it_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lets_streams_pass, set_up, tear_down),

@@ -19,9 +19,9 @@
 #include "model/heap.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times slower */
-#define SEEDS 10
+#define SEEDS 3
 #else
-#define SEEDS 50
+#define SEEDS 20
 #endif
 #define SECONDS  30.0
 #define RATE     100.0 /* requests a second */

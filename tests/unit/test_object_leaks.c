@@ -15,9 +15,9 @@
 #include "model/heap.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times slower */
-#define SEEDS 10
+#define SEEDS 3
 #else
-#define SEEDS 50
+#define SEEDS 20
 #endif
 
 #define assert_near(a, b, within) assert_true(fabs((double)(a) - (double)(b)) <= (within))
