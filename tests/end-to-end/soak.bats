@@ -40,7 +40,7 @@ other_tree() {
     jqr "$FILE_DIR/result.json" '([.measures[] | select(.held) | .part] | unique) == ["churn: connections", "churn: keys",
         "churn: plugins", "churn: threads", "compare", "forks", "healthy", "healthy-again", "leaking", "pace: 2 threads",
         "plain", "serve", "top"]'
-    jqr "$FILE_DIR/result.json" '[.measures[] | select(.name | test("wrapped")) | .held] | length == 4 and all'
+    jqr "$FILE_DIR/result.json" '[.measures[] | select(.name | test("wrapped")) | .held] | length == 5 and all'
     jqr "$FILE_DIR/result.json" '[.measures[] | select(.name == "events dropped") | .value] | length == 9 and all(. == 0)'
     jqr "$FILE_DIR/result.json" '.measures[] | select(.part == "leaking" and (.name | test("replies leaked"))) | .value > 100'
 }
