@@ -15,6 +15,7 @@ STACKS_SECONDS = 1200
 
 class Ground:
     def __init__(self, root, directory, seconds, ring):
+        self.root = root
         self.build = os.path.join(root, "build")
         self.directory, self.seconds, self.ring = directory, seconds, ring
 
