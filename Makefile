@@ -231,7 +231,7 @@ $(PLUGINS): $(BUILD)/tests/%.so: $(BUILD)/obj/tests/plugins/%.o $(BUILD)/link.st
 	$(call link_sample,tests/plugins/$*.c)
 
 # What says `// also: hiredis 1.x` is built a second time, against Debian 13's hiredis: build/tests/NAME-1.x. It finds that
-# library where scripts/fetch-trixie put it; where that is not to be had, tests skip. From the same archive come a
+# library where scripts/fetch-debian put it; where that is not to be had, tests skip. From the same archive come a
 # libhiredis whose functions do not pass the PLT, and, under the names of libvalkey, a stand-in for that: hiredis 1.x
 # has its layouts and functions, and Debian has no libvalkey.
 TRIXIE := build/trixie
@@ -295,6 +295,27 @@ $(WORKLOAD_PRELOADS): $(BUILD)/bench/%.so: $(BUILD)/obj/tests/bench/preload/%.o 
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $(LDFLAGS) $(filter %.o,$^) $(call header,libs,tests/bench/preload/$*.c) -o $@
 
+# The shim in other forms, COMPILER-OPTION, each in a tree of its own, for tests/end-to-end/portability.bats; `apart`: its
+# pieces are not one unit to the compiler. `make test` has a few of them, `make portability` all.
+PORTABLE = some
+FORMS = gcc-O0 $(if $(filter all,$(PORTABLE)),gcc-O1 gcc-O2-apart gcc-O3 clang-O0 clang-O1 clang-O2 clang-O3)
+BUILD_FORMS := $(addprefix form-,$(FORMS))
+forms: $(BUILD_FORMS)
+$(BUILD_FORMS): form-%:
+	+$(Q)$(rebuild) CC=$(firstword $(subst -, ,$*)) CFLAGS=-$(word 2,$(subst -, ,$*)) \
+		$(if $(filter %-apart,$*),SHIM_WHOLE=) BUILD=build/forms/$* build/forms/$*/libleakey.so
+
+# For 64-bit ARM: the shim, its unit tests that say nothing of `// machine:`, and programs; tests run them by qemu-user.
+# Libraries come from scripts/fetch-debian. Without these or the compiler nothing is built, and the tests skip.
+ARM_UNIT = $(filter-out $(shell grep -l '^// machine: x86-64' $(UNIT)),$(if $(filter all,$(PORTABLE)),$(filter tests/unit/shim_%,$(UNIT)), \
+	$(patsubst %,tests/unit/shim_%.c,clock dynamic keydigest lexer resp ring template text)))
+ARM_MAKE = $(rebuild) CC=aarch64-linux-gnu-gcc BUILD=build/aarch64 SHIM_WHOLE= \
+	CFLAGS='$(if $(filter all,$(PORTABLE)),-O2,-O1) -g -Lbuild/arm64/usr/lib/aarch64-linux-gnu' \
+	UNIT_COMMON='$(wildcard tests/unit/common/played_*.c)'
+aarch64:
+	+$(Q)! { command -v aarch64-linux-gnu-gcc && [ -e build/arm64/.complete ]; } >/dev/null || $(ARM_MAKE) $(addprefix build/aarch64/, \
+		libleakey.so $(ARM_UNIT:.c=) $(addprefix tests/,heap_forms cache_commands plugin_caches cache_plugin.so))
+
 objects: $(call objects,$(SOURCES))
 unit-tests: $(UNIT_PROGRAMS)
 samples: $(SERVICES) $(PROGRAMS) $(PLUGINS) $(NEWER_PROGRAMS) $(NEWER_PLUGINS) $(STAND_INS)
@@ -309,14 +330,22 @@ rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
 	@scripts/install-deps build test
 ifeq ($(SAN),)
-	@scripts/fetch-trixie || true
-	+$(Q)$(rebuild) all unit-tests samples workloads
+	@scripts/fetch-debian || true
+	+$(Q)$(rebuild) all unit-tests samples workloads forms aarch64
 	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
-	@tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end
+	@FORMS='$(FORMS)' ARM_UNIT='$(ARM_UNIT:tests/unit/%.c=%)' tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end
 else
 	+$(Q)$(rebuild) unit-tests
 	@tests/run --unit $(BUILD)
 endif
+
+portability: ## the shim by other compilers and options, on other C libraries and another processor, each tested
+	@scripts/install-deps build test lint
+	@scripts/fetch-debian
+	+$(Q)$(rebuild) PORTABLE=all all samples forms aarch64
+	@$(MAKE) --no-print-directory --silent PORTABLE=all portability-tests
+portability-tests:
+	@FORMS='$(FORMS)' ARM_UNIT='$(ARM_UNIT:tests/unit/%.c=%)' tests/run --end-to-end T=end-to-end/portability
 
 demo: ## the sample service before and after its refactor: run, report, compare
 	@scripts/install-deps build test
@@ -334,9 +363,11 @@ soak: ## half an hour of load, each measure against its bound; SOAK_SECONDS=1800
 	+$(Q)$(rebuild) all samples
 	@SOAK_SECONDS=$(SOAK_SECONDS) scripts/soak
 
-# Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS each, from a capture that a program of ours made.
-# What it finds stays in build/fuzz.
+# Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS, or for FUZZ_RUNS executions, each, from what
+# programs of ours made (tests/fuzz/seeds), FUZZ_JOBS of them side by side. What they find stays in build/fuzz.
 FUZZ_SECONDS ?= 60
+FUZZ_RUNS =
+FUZZ_JOBS ?= 2
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 
 $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call header,links,tests/fuzz/$$(@F).c)) \
@@ -345,16 +376,12 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $$(call objects,$$(call head
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_LINK) -fsanitize=fuzzer $(LDFLAGS) $^ $(ANALYZER_LIBS) -lcmocka -o $@
 fuzzers: $(FUZZERS)
 
-fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 for each target
+fuzz: ## fuzz what reads foreign bytes; FUZZ_SECONDS=60 or FUZZ_RUNS=N for each target; T=PATTERN chooses
 	@scripts/install-deps build test lint fuzz
 	+$(Q)$(rebuild) all samples
-	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS='-O2 -g' fuzzers
-	@rm -rf build/fuzz/seeds && mkdir -p build/fuzz/seeds build/fuzz/corpus
-	@LD_PRELOAD=build/libleakey.so LEAKEY_OUTPUT=build/fuzz/seeds LEAKEY_SAMPLE=4K build/tests/leak_steady 20 >/dev/null
-	@tests/fuzz/seeds build/fuzz/seeds
-	@cd build/fuzz && for target in $(notdir $(FUZZ:.c=)); do \
-		./$$target -max_total_time=$(FUZZ_SECONDS) -max_len=1100000 -print_final_stats=1 corpus seeds || exit 1; \
-	done
+	+$(Q)$(rebuild) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS='-O2 -g' fuzzers build/fuzz/tests/unit/test_damage
+	@tests/fuzz/run build/fuzz $(FUZZ_JOBS) $(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$(FUZZ_SECONDS)) \
+		$(filter-out $(if $(T),$(foreach f,$(notdir $(FUZZ:.c=)),$(if $(findstring $(T),$f),,$f))),$(notdir $(FUZZ:.c=)) damage)
 
 package: ## a Debian source package in build/debian; scripts/package-debian --binary builds the binary one too
 	@scripts/install-deps build test
@@ -433,8 +460,8 @@ clean: ## everything that was built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH= SOAK_SECONDS= SOAK='
 
-.PHONY: all objects unit-tests samples workloads test demo bench soak fuzz fuzzers package commands lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads forms $(BUILD_FORMS) aarch64 test portability portability-tests demo bench soak fuzz fuzzers package commands lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

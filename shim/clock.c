@@ -1,10 +1,6 @@
 /* The clock's rate, and the moments when a thread asks the system. */
 #include "clock.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 #include "capture/capture.h"
 #include "sys.h"
 
@@ -13,17 +9,14 @@
 
 /* The first moment, from which the rate is measured; ever longer, so ever better. */
 static struct {
-    bool invariant;
+    bool steady;
     uint64_t ticks, ns;
 } first;
 
 void lk_clock_init(void)
 {
-#ifdef __x86_64__
-    unsigned a, b, c, d;
-    first.invariant = __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8;
-#endif
-    first.ticks = lk_clock_ticks();
+    first.steady = lk_machine_ticks_steady();
+    first.ticks = lk_machine_ticks();
     first.ns = lk_sys_monotonic_ns();
 }
 
@@ -37,14 +30,14 @@ static uint64_t latest(const struct lk_clock *clock, uint64_t ticks)
 uint64_t lk_clock_ask(void)
 {
     struct lk_clock *clock = &lk_self.clock;
-    uint64_t ns = lk_sys_monotonic_ns(), ticks = lk_clock_ticks();
+    uint64_t ns = lk_sys_monotonic_ns(), ticks = lk_machine_ticks();
     uint64_t now = ns - lk_capture_header()->start_monotonic_ns, told = latest(clock, ticks);
     if (now < told)
         now = told; /* ticks were taken to be a little longer than they are */
     clock->ticks = ticks;
     clock->ns = now;
     clock->span = 0;
-    if (first.invariant && ticks > first.ticks && ns - first.ns >= LEARN_NS) {
+    if (first.steady && ticks > first.ticks && ns - first.ns >= LEARN_NS) {
         double ns_per_tick = (double)(ns - first.ns) / (double)(ticks - first.ticks);
         clock->rate = (uint64_t)(ns_per_tick * 0x1p32);
         clock->span = (uint64_t)(SPAN_NS / ns_per_tick);

@@ -1,27 +1,19 @@
 /*
- * CLOCK_MONOTONIC at the price of reading the processor's time-stamp counter: a thread asks the
- * system every 10 ms at the latest and counts ticks in between. Where the counter is not invariant
+ * CLOCK_MONOTONIC at the price of reading a counter of the processor: a thread asks the
+ * system every 10 ms at the latest and counts ticks in between. Where the counter is not steady
  * (or until its rate is known, some milliseconds after the start) it asks each time.
  */
 #ifndef LK_CLOCK_H
 #define LK_CLOCK_H
 
 #include "capture/layout.h"
+#include "machine.h"
 #include "thread.h"
 
 void lk_clock_init(void);
 
 /* Asks the system; returns the time. */
 uint64_t lk_clock_ask(void);
-
-static inline uint64_t lk_clock_ticks(void)
-{
-#ifdef __x86_64__
-    return __builtin_ia32_rdtsc();
-#else
-    return 0;
-#endif
-}
 
 #define LK_CLOCK_RETOLD_MOST 8u
 
@@ -30,7 +22,7 @@ static inline uint64_t lk_clock_ticks(void)
 static inline uint64_t lk_clock_now(void)
 {
     struct lk_clock *clock = &lk_self.clock;
-    uint64_t ticks = lk_clock_ticks() - clock->ticks;
+    uint64_t ticks = lk_machine_ticks() - clock->ticks;
     uint64_t now = __builtin_expect(ticks >= clock->span, 0)
                        ? lk_clock_ask()
                        : clock->ns + (ticks * clock->rate >> 32);

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "deepbind.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdint.h>
@@ -16,6 +15,8 @@
 #include "capture/capture.h"
 #include "config.h"
 #include "dynamic.h"
+#include "lookup.h"
+#include "machine.h"
 #include "real.h"
 #include "thread.h"
 
@@ -31,33 +32,9 @@ __attribute__((used)) struct opened lk_dlopen_deep(const char *file, int mode, c
 /* Jumps into the original, but where lk_dlopen_deep has done its work. */
 __asm__(".text\n"
         ".globl dlopen\n"
-        ".type dlopen, @function\n"
+        ".type dlopen, %function\n"
         "dlopen:\n"
-        "    .cfi_startproc\n"
-        "    cmpq $0, lk_dlopen_original(%rip)\n"
-        "    je 2f\n"
-        "    testl $8, %esi\n" /* RTLD_DEEPBIND */
-        "    jne 2f\n"
-        "1:  jmp *lk_dlopen_original(%rip)\n"
-        "2:  push %rdi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    push %rsi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    sub $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    mov 24(%rsp), %rdx\n" /* the return address */
-        "    call lk_dlopen_deep\n"
-        "    add $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    pop %rsi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    pop %rdi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    test %rax, %rax\n"
-        "    je 1b\n"
-        "    mov %rdx, %rax\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
+        "    .cfi_startproc\n" LK_MACHINE_DLOPEN "    .cfi_endproc\n"
         ".size dlopen, .-dlopen\n");
 _Static_assert(RTLD_DEEPBIND == 8, "as it stands above");
 
@@ -238,7 +215,7 @@ static void bind_from(uint32_t from, bool certain)
         LK_REAL(dlclose)(round->handles[i]);
     }
     lk_unlock(&deep_lock);
-    dlerror(); /* what our look-ups left there is not the host's */
+    lk_forget_loader_error(); /* what our look-ups left there is not the host's */
 }
 
 static int count_module(struct dl_phdr_info *module, size_t bytes, void *context)

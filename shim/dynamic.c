@@ -6,9 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "machine.h"
+
 struct dynamic {
     const ElfW(Sym) * symbols;
     const char *strings;
+    const uint32_t *hashes;
     const ElfW(Rela) * tables[2]; /* of the procedure linkage table, and the rest */
     size_t bytes[2];
 };
@@ -42,6 +45,9 @@ static bool read_dynamic(const struct dl_phdr_info *module, struct dynamic *dyna
         case DT_STRTAB:
             dynamic->strings = address;
             break;
+        case DT_GNU_HASH:
+            dynamic->hashes = address;
+            break;
         case DT_JMPREL:
             dynamic->tables[0] = address;
             break;
@@ -72,14 +78,14 @@ static bool visit_relocation(const struct dl_phdr_info *module, const struct dyn
 {
     uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
     uint32_t symbol = (uint32_t)ELF64_R_SYM(relocation->r_info);
-    bool is_address = type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-                      (type == R_X86_64_64 && relocation->r_addend == 0);
+    bool is_address = type == LK_RELOCATION_CALL || type == LK_RELOCATION_DATA ||
+                      (type == LK_RELOCATION_ADDRESS && relocation->r_addend == 0);
     if (!is_address || !symbol)
         return true;
     struct lk_reference reference = {
         .name = dynamic->strings + dynamic->symbols[symbol].st_name,
         .slot = (void **)(module->dlpi_addr + relocation->r_offset),
-        .by_a_call = type == R_X86_64_JUMP_SLOT,
+        .by_a_call = type == LK_RELOCATION_CALL,
     };
     return visit(&reference, context);
 }
@@ -97,6 +103,41 @@ void lk_references(const struct dl_phdr_info *module,
             if (!visit_relocation(module, &dynamic, &dynamic.tables[table][i], visit, context))
                 return;
     }
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+    uint32_t hash = 5381;
+    for (; *name; name++)
+        hash = hash * 33 + (uint8_t)*name;
+    return hash;
+}
+
+static bool is_function(const ElfW(Sym) * symbol)
+{
+    return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF;
+}
+
+/* Buckets, their first symbols, then for each symbol its hash, whose lowest bit ends the bucket:
+ * behind a filter that is not needed here. */
+void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name)
+{
+    struct dynamic dynamic;
+    if (!read_dynamic(module, &dynamic) || !dynamic.hashes || !dynamic.hashes[0])
+        return NULL;
+    uint32_t buckets = dynamic.hashes[0], first = dynamic.hashes[1], filter = dynamic.hashes[2];
+    const uint32_t *bucket = dynamic.hashes + 4 + filter * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t *chain = bucket + buckets;
+    uint32_t hash = gnu_hash(name), i = bucket[hash % buckets];
+    for (; i >= first; i++) {
+        const ElfW(Sym) *symbol = &dynamic.symbols[i];
+        if ((chain[i - first] | 1) == (hash | 1) && is_function(symbol) &&
+            strcmp(dynamic.strings + symbol->st_name, name) == 0)
+            return (void *)(module->dlpi_addr + symbol->st_value);
+        if (chain[i - first] & 1)
+            break;
+    }
+    return NULL;
 }
 
 struct wanted {

@@ -1,6 +1,6 @@
 /*
  * What a loaded module refers to by name: its dynamic section, as it lies in memory. Pure reading
- * but for lk_module_at and the seal; no allocation. For x86-64.
+ * but for lk_module_at and the seal; no allocation.
  */
 #ifndef LK_DYNAMIC_H
 #define LK_DYNAMIC_H
@@ -21,6 +21,10 @@ struct lk_reference {
 void lk_references(const struct dl_phdr_info *module,
                    bool (*visit)(const struct lk_reference *reference, void *context),
                    void *context);
+
+/* The function of that name that the module itself defines, by its GNU hash table. NULL: none, or
+ * one that is chosen at run time (an IFUNC). Of several versions, any. */
+void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name);
 
 /* Whether the module refers to that name. */
 bool lk_refers_to(const struct dl_phdr_info *module, const char *name);

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "init.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,6 +15,7 @@
 #include "capture/state.h"
 #include "clock.h"
 #include "config.h"
+#include "lookup.h"
 #include "real.h"
 #include "stack/rules.h"
 #include "stack/site.h"
@@ -31,7 +31,7 @@ static bool sanitized(void)
     static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init",
                                         "__hwasan_init"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (dlsym(RTLD_DEFAULT, marks[i]))
+        if (lk_look_up(RTLD_DEFAULT, marks[i]))
             return true;
     return false;
 }
@@ -65,7 +65,7 @@ static __attribute__((constructor(101))) void lk_init(void)
     lk_config_init();
     if (!lk_config.off)
         lk_config.off = sanitized();
-    dlerror(); /* what our own look-ups left there is not the host's */
+    lk_forget_loader_error(); /* what our own look-ups left there is not the host's */
     if (!lk_config.off) {
         lk_sys_init();
         struct lk_state *state = lk_sys_memory_wiped(sizeof *state); /* before all that is larger */

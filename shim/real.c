@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "real.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
@@ -11,6 +10,8 @@
 #include "boot.h"
 #include "deepbind.h"
 #include "dynamic.h"
+#include "loader.h"
+#include "lookup.h"
 #include "sys.h"
 #include "thread.h"
 #include "wire/early.h"
@@ -64,26 +65,59 @@ void *lk_real_table[LK_SYMBOLS] = {
 
 void *(*lk_host_realloc)(void *pointer, size_t size) = realloc;
 
+/* C23's, which an older libc has not, and what is libdl's before 2.34, which maybe nobody but us
+ * has loaded. */
+static const enum lk_symbol optional[] = {LK_SYMBOL_free_sized, LK_SYMBOL_free_aligned_sized,
+                                          LK_SYMBOL_dlopen, LK_SYMBOL_dlclose};
+
+/* The loader keeps the text of an error, and frees it at its next one before it forgets it. Another
+ * preload in front of us whose first free asks dlsym for the original would go round for ever: it
+ * is given a first free before anything is asked for that may not be there. dlerror would not help:
+ * here the C library may not be initialised yet, and it would look for translations. */
+static void (*volatile host_free)(void *pointer) = free;
+
+static bool is_optional(int symbol)
+{
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if ((int)optional[i] == symbol)
+            return true;
+    return false;
+}
+
+static void *instead_of(enum lk_symbol symbol)
+{
+    if (symbol == LK_SYMBOL_dlopen || symbol == LK_SYMBOL_dlclose)
+        return lk_loader_find(symbols[symbol].name);
+    return lk_real_table[LK_SYMBOL_free]; /* does what the newer ones say */
+}
+
+static void keep_original(int symbol, void *original)
+{
+    if (original)
+        __atomic_store_n(&lk_real_table[symbol], original, __ATOMIC_RELEASE);
+}
+
 void lk_real_init(void)
 {
     static bool finding, found;
-    void *table[LK_SYMBOLS];
     if (finding || found)
         return;
     finding = true;
     int kept = errno;
+    if (!lk_loader_init()) {
+        errno = kept;
+        finding = false;
+        return;
+    }
     for (int i = 0; i < LK_SYMBOLS; i++)
-        table[i] = symbols[i].group == LK_GROUP_LIBC ? dlsym(RTLD_NEXT, symbols[i].name) : NULL;
-    /* free_sized and free_aligned_sized are C23: an older libc has them not, and free does what
-     * they say. */
-    if (!table[LK_SYMBOL_free_sized])
-        table[LK_SYMBOL_free_sized] = table[LK_SYMBOL_free];
-    if (!table[LK_SYMBOL_free_aligned_sized])
-        table[LK_SYMBOL_free_aligned_sized] = table[LK_SYMBOL_free];
-    for (int i = 0; i < LK_SYMBOLS; i++)
-        if (table[i])
-            __atomic_store_n(&lk_real_table[i], table[i], __ATOMIC_RELEASE);
-    __atomic_store_n(&lk_dlopen_original, table[LK_SYMBOL_dlopen], __ATOMIC_RELEASE);
+        if (symbols[i].group == LK_GROUP_LIBC && !is_optional(i))
+            keep_original(i, lk_loader.sym(RTLD_NEXT, symbols[i].name));
+    host_free(NULL);
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        void *original = lk_loader.sym(RTLD_NEXT, symbols[optional[i]].name);
+        keep_original(optional[i], original ? original : instead_of(optional[i]));
+    }
+    __atomic_store_n(&lk_dlopen_original, lk_real_table[LK_SYMBOL_dlopen], __ATOMIC_RELEASE);
     errno = kept;
     found = true;
     finding = false;
@@ -130,7 +164,7 @@ static void *find_in(struct search *search, const char *name)
     void *library = LK_REAL(dlopen)(search->path, RTLD_LAZY | RTLD_NOLOAD);
     if (!library)
         return NULL;
-    void *found = dlsym(library, name);
+    void *found = lk_look_up(library, name);
     LK_REAL(dlclose)(library);
     return lk_sys_own(found) ? NULL : found;
 }
@@ -160,7 +194,7 @@ static void *find_original(enum lk_symbol symbol, const void *caller, bool *ever
     void *found = deep ? find_by_caller(name, caller) : NULL;
     *everywhere = false;
     if (!found) {
-        found = dlsym(RTLD_NEXT, name);
+        found = lk_look_up(RTLD_NEXT, name);
         *everywhere = found && !lk_deepbind_any();
     }
     if (!found && !deep)
@@ -168,7 +202,7 @@ static void *find_original(enum lk_symbol symbol, const void *caller, bool *ever
     if (!found && symbols[symbol].group != LK_GROUP_LIBC)
         found = find_by_file(symbol);
     if (!found)
-        dlerror(); /* what our look-ups left there is not the host's */
+        lk_forget_loader_error(); /* what our look-ups left there is not the host's */
     return found;
 }
 

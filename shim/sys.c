@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,19 +14,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loader.h"
+
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
 
-#define WIPED_REGIONS 64u
+#define WIPED_REGIONS 1024u
 #define LIMIT_SHARE   4u
 
-/* Regions that the kernel would not wipe by itself (before Linux 4.14): a fork handler does. */
+/* Regions that a child is to find wiped. The kernel does that, but before Linux 4.14 it cannot, and
+ * an emulator (qemu-user) may only say that it will: then a fork handler does. */
 static struct {
     void *start;
     size_t bytes;
-} by_hand[WIPED_REGIONS];
-static uint32_t by_hand_count;
+} wiped[WIPED_REGIONS];
+static uint32_t wiped_count;
+static uint32_t *mark; /* in such a region: 1, or 0 where the kernel has wiped it */
 
 static dev_t stderr_device;
 static ino_t stderr_inode;
@@ -38,16 +41,19 @@ static int (*ask_clock)(clockid_t which, struct timespec *now) = clock_gettime;
 
 static void find_clock(void)
 {
-    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    void *own = libc ? dlsym(libc, "clock_gettime") : NULL;
+    void *own = lk_loader_find("clock_gettime");
     if (own)
         ask_clock = (int (*)(clockid_t, struct timespec *))(uintptr_t)own;
 }
 
 static void wipe_by_hand(void)
 {
-    for (uint32_t i = 0; i < by_hand_count && i < WIPED_REGIONS; i++)
-        madvise(by_hand[i].start, by_hand[i].bytes, MADV_DONTNEED);
+    if (!mark)
+        return;
+    for (uint32_t i = 0; *mark && i < wiped_count && i < WIPED_REGIONS; i++)
+        if (wiped[i].start != mark)
+            madvise(wiped[i].start, wiped[i].bytes, MADV_DONTNEED);
+    *mark = 1;
 }
 
 void lk_sys_init(void)
@@ -58,6 +64,9 @@ void lk_sys_init(void)
         stderr_device = about.st_dev;
         stderr_inode = about.st_ino;
     }
+    mark = lk_sys_memory_wiped(sizeof *mark);
+    if (mark)
+        *mark = 1;
     pthread_atfork(NULL, NULL, wipe_by_hand);
 }
 
@@ -106,12 +115,13 @@ void *lk_sys_memory_wiped(size_t bytes)
 {
     int kept = errno;
     void *start = take_memory(bytes);
-    if (start && madvise(start, bytes, MADV_WIPEONFORK) != 0) {
-        uint32_t i = __atomic_fetch_add(&by_hand_count, 1, __ATOMIC_RELAXED);
+    if (start) {
+        bool by_kernel = madvise(start, bytes, MADV_WIPEONFORK) == 0;
+        uint32_t i = __atomic_fetch_add(&wiped_count, 1, __ATOMIC_RELAXED);
         if (i < WIPED_REGIONS) {
-            by_hand[i].bytes = bytes;
-            by_hand[i].start = start;
-        } else {
+            wiped[i].bytes = bytes;
+            wiped[i].start = start;
+        } else if (!by_kernel) {
             munmap(start, bytes); /* without wiping it would be wrong in a child */
             start = NULL;
         }
@@ -171,11 +181,10 @@ uint64_t lk_sys_realtime_ns(void)
 
 uint64_t lk_sys_random(void)
 {
-    int kept = errno, before = lk_sys_no_cancel();
+    int kept = errno;
     uint64_t value;
-    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
+    if (syscall(SYS_getrandom, &value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
         value = lk_sys_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)&value;
-    lk_sys_cancel_again(before);
     errno = kept;
     return value;
 }
@@ -190,6 +199,7 @@ static int stderr_is_ours(void)
            about.st_ino == stderr_inode && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
 }
 
+/* The 64-bit kernels' struct is the C library's. */
 int lk_sys_fstat(int fd, struct stat *about)
 {
     return (int)syscall(SYS_fstat, fd, about);
@@ -220,7 +230,7 @@ static void write_quietly(const char *text, size_t bytes)
     sigaddset(&signals, SIGPIPE);
     sigaddset(&signals, SIGXFSZ);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    sigprocmask(SIG_BLOCK, &signals, &before); /* Linux: this thread's */
     if (syscall(SYS_write, STDERR_FILENO, text, bytes) < 0) {
         int ours = errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
         sigemptyset(&signals);
@@ -228,7 +238,7 @@ static void write_quietly(const char *text, size_t bytes)
         if (ours && !sigismember(&pending, ours))
             sigtimedwait(&signals, NULL, &at_once);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 void lk_sys_say_once(int *said, const char *what, const char *why)

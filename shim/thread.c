@@ -16,13 +16,14 @@
 #include "heap/gauge.h"
 #include "heap/heap.h"
 #include "init.h"
+#include "loader.h"
 #include "stack/cache.h"
 #include "sys.h"
 
 __thread struct lk_thread lk_self __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t exit_key;
-static bool exit_key_made;
+static int (*set_exit)(pthread_key_t key, const void *value); /* NULL: there is no key */
 
 /* Rounds of thread-specific destructors that we let pass, so that ours comes after the host's. */
 #define EXIT_ROUNDS 3
@@ -31,7 +32,7 @@ static void thread_exits(void *round)
 {
     struct lk_thread *t = &lk_self;
     uintptr_t n = (uintptr_t)round;
-    if (n < EXIT_ROUNDS && pthread_setspecific(exit_key, (void *)(n + 1)) == 0)
+    if (n < EXIT_ROUNDS && set_exit(exit_key, (void *)(n + 1)) == 0)
         return;
     t->depth++;
     t->late = 1;
@@ -53,9 +54,15 @@ void lk_thread_settle(void)
     lk_ring_park();
 }
 
+/* Before glibc 2.34 these are libpthread's, and a host without that has no threads that end. */
 void lk_thread_init(void)
 {
-    exit_key_made = pthread_key_create(&exit_key, thread_exits) == 0;
+    int (*create)(pthread_key_t *, void (*)(void *)) =
+        (int (*)(pthread_key_t *, void (*)(void *)))lk_loader.sym(RTLD_DEFAULT,
+                                                                  "pthread_key_create");
+    if (create && create(&exit_key, thread_exits) == 0)
+        set_exit = (int (*)(pthread_key_t, const void *))lk_loader.sym(RTLD_DEFAULT,
+                                                                       "pthread_setspecific");
 }
 
 static void attach(struct lk_thread *t)
@@ -77,8 +84,8 @@ static void attach(struct lk_thread *t)
         lk_stack_cache_clear(t->stacks, lk_heap_every);
     lk_lane_take(t, !t->late);
     t->depth++;
-    if (exit_key_made && !t->late)
-        pthread_setspecific(exit_key, (void *)(uintptr_t)1);
+    if (set_exit && !t->late)
+        set_exit(exit_key, (void *)(uintptr_t)1);
     t->depth--;
 }
 

@@ -1,4 +1,5 @@
 /* `leakey check`: whether captures are whole, what is damaged, and what they still hold. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,10 +7,14 @@
 #include "cmd/dump.h"
 #include "cmd/messages.h"
 #include "cmd/output.h"
+#include "model/heap.h"
 #include "model/text.h"
 #include "model/units.h"
 
 #define NAME "check"
+
+#define BALANCE_SHARE 0.02
+#define BALANCE_BYTES 4096
 
 static const char description[] =
     "CAPTURE is a capture, a directory of captures, or a running process's capture.\n"
@@ -30,14 +35,78 @@ static void count_event(const struct heap_event *event, void *context)
     ++*(double *)context;
 }
 
+/* "14 of 16 stacks", or "16 stacks". */
+static void print_part(FILE *out, const char *separator, uint64_t held, uint64_t made,
+                       const char *noun)
+{
+    char number[UNITS_ROOM];
+    if (held >= made) {
+        print_count(out, separator, (double)held, noun);
+        return;
+    }
+    fprintf(out, "%s%s of ", separator, units_count(number, sizeof(number), (double)held));
+    print_count(out, "", (double)made, noun);
+}
+
+/* What the live heap blocks stand for, to hold against what the sites' counts leave. */
+static double live_bytes_of(const struct capture *capture)
+{
+    double mean = (double)capture->header.sample_bytes, bytes = 0;
+    for (guint i = 0; i < capture->live->len; i++) {
+        const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
+        double size = (double)entry->size;
+        if (live_kind(entry) == LK_LIVE_HEAP && size > 0)
+            bytes += mean <= 1 ? size : size / -expm1(-size / mean);
+    }
+    return bytes;
+}
+
+/* Both are sums over the same blocks; where they differ, a page of one of them is lost. */
+struct balance {
+    double live, counted;
+    bool broken;
+};
+
+static struct balance balance_of(const struct capture *capture)
+{
+    struct balance balance = {.live = live_bytes_of(capture)};
+    balance.counted = (double)capture->totals.allocated_bytes - (double)capture->totals.freed_bytes;
+    double slack = MAX(balance.live, balance.counted) * BALANCE_SHARE + BALANCE_BYTES;
+    /* Threads may have been between the two when it ended otherwise. */
+    balance.broken = capture->header.end != LK_END_RUNNING && capture->dropped_count == 0 &&
+                     fabs(balance.live - balance.counted) > slack;
+    return balance;
+}
+
+static void print_balance(FILE *out, const struct balance *balance)
+{
+    char live[UNITS_ROOM], counted[UNITS_ROOM];
+    bool fewer = balance->live < balance->counted;
+    if (balance->broken)
+        fprintf(out, "  left out: %s: they are %s, and by the sites' counts %s\n",
+                fewer ? "live blocks" : "counts of sites, or frees of live blocks",
+                units_bytes(live, sizeof(live), balance->live),
+                units_bytes(counted, sizeof(counted), MAX(balance->counted, 0)));
+}
+
+/* By then some thread has told it: each may keep 32 KiB to itself. */
+static bool timeline_is_lost(const struct capture *capture)
+{
+    return (capture->header.flags & LK_FLAG_HEAP) != 0 && capture->timeline->len == 0 &&
+           capture->header.end != LK_END_RUNNING &&
+           capture->totals.allocated_bytes > LK_LANES * UINT64_C(65536);
+}
+
 static void print_contents(FILE *out, const struct capture *capture, double heap_events)
 {
     fputs("  holds ", out);
     print_count(out, "", capture->records_count + heap_events, "event");
-    print_count(out, ", ", capture->sites->len - 1, "stack");
+    print_part(out, ", ", capture->held.sites, capture->made.sites, "stack");
     print_count(out, ", ", capture->live->len, "live object");
-    print_count(out, ", ", capture->templates->len - 1, "template");
-    print_count(out, ", ", capture->modules->len, "module");
+    print_part(out, ", ", capture->held.templates, capture->made.templates, "template");
+    print_part(out, ", ", capture->held.modules, capture->made.modules, "module");
+    if (capture->timeline->len != 0)
+        print_count(out, ", a timeline of ", capture->timeline->len, "point");
     putc('\n', out);
 }
 
@@ -76,12 +145,22 @@ static void print_capture(FILE *out, const struct capture *capture)
     char seconds[UNITS_ROOM];
     char *path = text_printable(capture->path, strlen(capture->path));
     double heap_events = 0;
+    struct balance balance = balance_of(capture);
+    bool no_timeline = timeline_is_lost(capture);
     size_t broken = capture_each_heap_event(capture, 0, UINT64_MAX, count_event, &heap_events);
-    fprintf(out, "%s: %s\n  pid %u, %s, end: %s\n", path,
-            capture->damage + broken == 0 ? "whole" : "damaged", capture->header.pid,
+    fprintf(out, "%s: %s\n  pid %u, %s, end: %s", path,
+            capture->damage + broken == 0 && !balance.broken && !no_timeline ? "whole" : "damaged",
+            capture->header.pid,
             units_seconds(seconds, sizeof(seconds), (double)capture->duration_ns / 1e9),
             capture_end_name(capture->end));
+    if (capture->header.pauses != 0)
+        fprintf(out, "; paused for %s of it",
+                units_seconds(seconds, sizeof(seconds), (double)capture->paused_ns / 1e9));
+    putc('\n', out);
     print_damage(out, capture);
+    print_balance(out, &balance);
+    if (no_timeline)
+        fputs("  left out: the timeline\n", out);
     if (broken != 0) {
         print_count(out, "  left out: the end of ", (double)broken, "segment");
         fputs(" of heap events\n", out);

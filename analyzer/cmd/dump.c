@@ -7,6 +7,7 @@
 #include "cmd/messages.h"
 #include "cmd/output.h"
 #include "cmd/symbol_options.h"
+#include "model/json_out.h"
 #include "model/text.h"
 
 #define NAME           "dump"
@@ -42,7 +43,7 @@ struct settings {
 static bool emit_json(struct dump *dump, json_t *item)
 {
     FILE *out = dump->context;
-    bool written = json_dumpf(item, out, JSON_COMPACT | JSON_REAL_PRECISION(REAL_PRECISION)) == 0 &&
+    bool written = json_put_out(item, out, JSON_COMPACT | JSON_REAL_PRECISION(REAL_PRECISION)) &&
                    putc('\n', out) != EOF;
     json_decref(item);
     return written;

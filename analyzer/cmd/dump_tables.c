@@ -127,6 +127,8 @@ static void set_process(const struct capture *capture, json_t *item)
     set(item, "command", command);
     set(item, "started", started(capture->header.start_realtime_ns));
     set(item, "duration_seconds", seconds(capture->duration_ns));
+    set(item, "paused_seconds", seconds(capture->paused_ns));
+    set(item, "paused_count", integer(capture->header.pauses));
     set(item, "end", json_string(capture_end_name(capture->end)));
     if (capture->end == CAPTURE_END_EXIT)
         set(item, "exit_status", integer(capture->header.end_status));

@@ -12,6 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "read/regular.h"
+
 #define SCRIPT_LINE 4096 /* of a `#!` line, at most */
 #define DEPTH_MOST  8    /* interpreters of interpreters */
 
@@ -380,7 +382,8 @@ static enum target check_words(char *const *argv, unsigned depth, char **why)
     target = find_command(argv[0], &path, why);
     if (path == NULL)
         return target;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    int fd = regular_open(path, &status);
     ssize_t bytes = fd < 0 ? -1 : pread(fd, line, SCRIPT_LINE, 0);
     const char *slash = strrchr(path, '/');
     if (bytes >= 2 && memcmp(line, "#!", 2) == 0) {

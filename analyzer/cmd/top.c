@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/messages.h"
 #include "live/process.h"
+#include "read/regular.h"
 #include "top/live_view.h"
 
 #define NAME             "top"
@@ -36,11 +37,12 @@ static struct watch *open_watch(const char *argument, GError **error)
     if (digits != 0 && argument[digits] == '\0') {
         fd = process_open_capture(strtoul(argument, NULL, 10), O_RDONLY | O_NONBLOCK, &path, error);
     } else {
+        struct stat status;
         path = g_strdup(argument);
-        fd = open(argument, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        fd = regular_open(argument, &status);
         if (fd < 0)
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", argument,
-                        g_strerror(errno));
+                        errno == 0 ? "not a regular file" : g_strerror(errno));
     }
     if (fd >= 0)
         watch = watch_new(fd, path, 0);

@@ -15,6 +15,7 @@
 #include "export/clickhouse.sql.h" /* clickhouse_sql: made of clickhouse.sql by the build */
 #include "export/exporters.h"
 #include "export/tables/tables.h"
+#include "model/text.h"
 
 /* An INSERT takes one line, which the client holds whole; the server makes a part of each. */
 #define INSERT_BYTES (4u << 20)
@@ -87,17 +88,31 @@ static void put_schema(FILE *out)
 
 /* ---- Rows ---- */
 
-/* A line of SQL ends at a newline. */
+/* How many bytes at `text` are a character that may stand in SQL as it is; 0: it acts, or is none.
+ */
+static size_t plain_bytes(const char *text)
+{
+    gunichar c = g_utf8_get_char_validated(text, -1);
+
+    return c == (gunichar)-1 || c == (gunichar)-2 || text_acts(c) ? 0 : g_utf8_skip[(guchar)*text];
+}
+
+/* A line of SQL ends at a newline, and may be shown on a terminal. */
 static void append_text(GString *line, const char *text)
 {
     g_string_append_c(line, '\'');
-    for (; *text != '\0'; text++) {
+    while (*text != '\0') {
+        size_t bytes = plain_bytes(text);
+
         if (*text == '\n')
             g_string_append(line, "\\n");
         else if (*text == '\'' || *text == '\\')
             g_string_append_printf(line, "\\%c", *text);
+        else if (bytes == 0)
+            g_string_append_printf(line, "\\x%02X", (guchar)*text);
         else
-            g_string_append_c(line, *text);
+            g_string_append_len(line, text, (gssize)bytes);
+        text += MAX(bytes, 1);
     }
     g_string_append_c(line, '\'');
 }

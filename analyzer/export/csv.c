@@ -46,9 +46,10 @@ static void put_quoted(FILE *out, const char *text)
 static void put_key_text(FILE *out, const struct cache_key *key, uint64_t number)
 {
     char *shown = text_printable(key->text, key->text_bytes);
+    const char *guard = starts_formula(shown) ? "'" : "";
     char *field = key->text_bytes < key->key_bytes
-                      ? g_strdup_printf("%s...#%" PRIu64, shown, number)
-                      : g_strconcat(starts_formula(shown) ? "'" : "", shown, NULL);
+                      ? g_strdup_printf("%s%s...#%" PRIu64, guard, shown, number)
+                      : g_strconcat(guard, shown, NULL);
 
     if (strpbrk(field, "\",'") != NULL)
         put_quoted(out, field);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "export/exporters.h"
+#include "model/json_out.h"
 #include "model/text.h"
 
 #define SCHEMA "https://www.speedscope.app/file-format-schema.json"
@@ -126,7 +127,7 @@ bool export_speedscope(const struct analysis *analysis, const struct export_opti
     json_object_set_new(document, "activeProfileIndex", json_integer(0));
     json_object_set_new(document, "shared", json_pack("{so}", "frames", frames.list));
     json_object_set_new(document, "profiles", profiles);
-    json_dumpf(document, out, JSON_COMPACT);
+    json_put_out(document, out, JSON_COMPACT);
     fputc('\n', out);
     json_decref(document);
     g_hash_table_destroy(frames.places);

@@ -27,7 +27,8 @@ static uint32_t window_of(const struct stretch *stretch, uint64_t time_ns)
 
 void stretch_after_warm_up(struct stretch *stretch, const GArray *ticks)
 {
-    struct work_clock run = {.end_ns = MAX(stretch->capture->duration_ns, 1)};
+    struct work_clock run = {.capture = stretch->capture,
+                             .end_ns = MAX(stretch->capture->duration_ns, 1)};
     if (ticks->len != 0) {
         run.ticks = (const uint64_t *)(const void *)ticks->data;
         run.count = ticks->len;

@@ -185,10 +185,10 @@ static struct piling pile_of(const struct view *view)
 
     for (guint i = 0; i < view->lives->len; i++) {
         const struct life *life = lives_at(view->lives, i);
-        int quarter = (int)((double)(life->written_ns - first) / (double)span * QUARTERS);
+        double quarter = (double)(life->written_ns - first) / (double)span * QUARTERS;
 
         if (life->lasts && !seen[life->key])
-            piling.quarters[CLAMP(quarter, 0, QUARTERS - 1)]++;
+            piling.quarters[(int)CLAMP(quarter, 0, QUARTERS - 1)]++;
         seen[life->key] = 1;
         piling.evicted += life->end == LIFE_EVICTED;
         piling.open += life->end == LIFE_OPEN;

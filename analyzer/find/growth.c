@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "read/capture.h"
+
 #define Z_95      1.959964
 #define PAIRS_MAX ((size_t)64 * 63 / 2)
 
@@ -21,6 +23,11 @@ static size_t ticks_before(const struct work_clock *clock, uint64_t time_ns)
     return low;
 }
 
+static uint64_t recorded(const struct work_clock *clock, uint64_t time_ns)
+{
+    return clock->capture == NULL ? time_ns : capture_recorded_ns(clock->capture, time_ns);
+}
+
 double work_share(const struct work_clock *clock, uint64_t time_ns)
 {
     if (time_ns <= clock->start_ns)
@@ -29,7 +36,8 @@ double work_share(const struct work_clock *clock, uint64_t time_ns)
         return 1;
     if (clock->ticks != NULL)
         return (double)ticks_before(clock, time_ns) / (double)clock->count;
-    return (double)(time_ns - clock->start_ns) / (double)(clock->end_ns - clock->start_ns);
+    uint64_t start = recorded(clock, clock->start_ns), end = recorded(clock, clock->end_ns);
+    return end == start ? 0 : (double)(recorded(clock, time_ns) - start) / (double)(end - start);
 }
 
 uint64_t work_time(const struct work_clock *clock, double share)
@@ -40,7 +48,9 @@ uint64_t work_time(const struct work_clock *clock, double share)
         return clock->end_ns;
     if (clock->ticks != NULL)
         return clock->ticks[(size_t)(share * (double)clock->count)];
-    return clock->start_ns + (uint64_t)(share * (double)(clock->end_ns - clock->start_ns));
+    uint64_t start = recorded(clock, clock->start_ns), end = recorded(clock, clock->end_ns);
+    uint64_t then = start + (uint64_t)(share * (double)(end - start));
+    return clock->capture == NULL ? then : capture_time_of(clock->capture, then);
 }
 
 double binomial_tail(double trials, double least, double chance)

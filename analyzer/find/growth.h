@@ -13,12 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct capture;
+
 #define GROWTH_WINDOWS 10u
 
 /* Work done by a time: by the count of ticks (cache commands) where there are enough, else by the
- * time itself. */
+ * time itself, less what recording was paused. */
 struct work_clock {
-    const uint64_t *ticks; /* sorted; NULL: by time */
+    const struct capture *capture; /* NULL: it was never paused */
+    const uint64_t *ticks;         /* sorted; NULL: by time */
     size_t count;
     uint64_t start_ns, end_ns;
 };

@@ -40,8 +40,9 @@ static void measure_slope(const struct stretch *stretch, const double *bytes,
 {
     double seconds[GROWTH_WINDOWS];
     for (size_t i = 0; i < GROWTH_WINDOWS; i++)
-        seconds[i] =
-            ((double)stretch->edges[i] + (double)stretch->edges[i + 1]) / 2 / NS_PER_SECOND;
+        seconds[i] = ((double)capture_recorded_ns(stretch->capture, stretch->edges[i]) +
+                      (double)capture_recorded_ns(stretch->capture, stretch->edges[i + 1])) /
+                     2 / NS_PER_SECOND;
     verdict->slope = theil_sen(seconds, bytes, GROWTH_WINDOWS, verdict->slope_interval);
 }
 
@@ -228,7 +229,8 @@ static void judge_capture(struct finder *finder, guint index)
 {
     const struct capture *capture = g_ptr_array_index(finder->captures, index);
     struct steady_state steady;
-    if ((double)capture->duration_ns / NS_PER_SECOND < leak_limits.heap_seconds)
+    if ((double)capture_recorded_ns(capture, capture->duration_ns) / NS_PER_SECOND <
+        leak_limits.heap_seconds)
         return;
     bool has_steady_state = steady_state_of(capture, &steady);
     struct survivors *survivors = survivors_of(capture, &steady);

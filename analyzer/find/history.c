@@ -15,13 +15,17 @@
 
 bool steady_state_of(const struct capture *capture, struct steady_state *steady)
 {
-    double skipped = leak_limits.warm_up_share * (double)capture->duration_ns;
-    steady->first = (uint32_t)ceil(skipped / (double)capture->history_ns);
+    uint64_t recorded = capture_recorded_ns(capture, capture->duration_ns);
+    double skipped =
+        (double)capture_time_of(capture, (uint64_t)(leak_limits.warm_up_share * (double)recorded));
+    steady->first =
+        (uint32_t)fmin(ceil(skipped / (double)capture->history_ns), capture->history_windows);
     steady->count =
         capture->history_windows > steady->first ? capture->history_windows - steady->first : 0;
     steady->start_ns = (uint64_t)skipped;
     steady->end_ns = capture->duration_ns;
-    steady->middle_ns = steady->start_ns + (steady->end_ns - steady->start_ns) / 2;
+    uint64_t start = capture_recorded_ns(capture, steady->start_ns);
+    steady->middle_ns = capture_time_of(capture, start + (recorded - start) / 2);
     return steady->count >= leak_limits.history_least;
 }
 
@@ -47,7 +51,7 @@ struct survivors *survivors_of(const struct capture *capture, const struct stead
 
 /* The curve of the steady state: when each window ended, and its floor. */
 struct floors {
-    uint32_t count;
+    uint32_t count; /* of windows, but for those in which recording was paused most of the time */
     double seconds[LK_HISTORY_WINDOWS], bytes[LK_HISTORY_WINDOWS];
     uint32_t rises; /* windows that ended higher than the one before */
 };
@@ -57,18 +61,24 @@ struct floors {
 static struct floors floors_of(const struct capture *capture, const struct capture_site *site,
                                const struct steady_state *steady)
 {
-    struct floors floors = {.count = steady->count};
+    struct floors floors = {.count = 0};
     const int64_t *ends = site->history + steady->first;
     for (uint32_t i = 0; i < steady->count; i++) {
-        uint64_t end_ns = (steady->first + i + 1) * capture->history_ns;
+        uint64_t end_ns = (steady->first + i + 1) * capture->history_ns, start_ns = end_ns;
         int64_t least = ends[i];
+        end_ns = MIN(end_ns, capture->duration_ns);
+        start_ns = MIN(start_ns - capture->history_ns, end_ns);
         if (i > 0)
             least = MIN(least, ends[i - 1]);
         if (i + 1 < steady->count)
             least = MIN(least, ends[i + 1]);
-        floors.seconds[i] = (double)MIN(end_ns, capture->duration_ns) / NS_PER_SECOND;
-        floors.bytes[i] = (double)least;
+        uint64_t recorded_ns = capture_recorded_ns(capture, end_ns);
+        if (2 * (recorded_ns - capture_recorded_ns(capture, start_ns)) < end_ns - start_ns)
+            continue;
+        floors.seconds[floors.count] = (double)recorded_ns / NS_PER_SECOND;
+        floors.bytes[floors.count] = (double)least;
         floors.rises += i > 0 && ends[i] > ends[i - 1];
+        floors.count++;
     }
     return floors;
 }
@@ -100,6 +110,8 @@ struct verdict judge_history(const struct capture *capture, uint32_t id,
     if (site->history == NULL || survivors->count == 0)
         return verdict;
     struct floors floors = floors_of(capture, site, steady);
+    if (floors.count < leak_limits.history_least)
+        return verdict;
     uint32_t last = floors.count - 1, middle = floors.count / 2;
     double slope = theil_sen(floors.seconds, floors.bytes, floors.count, verdict.slope_interval);
     double span = floors.seconds[last] - floors.seconds[0];

@@ -179,7 +179,9 @@ static void add_run(struct report *report, struct leak_candidate *leak, const st
         bytes += (double)size;
     }
     leak->exact &= run->capture->dropped_count == 0 && run->capture->damage == 0;
-    double slope = bytes / ((double)(run->clock.end_ns - run->clock.start_ns) / NS_PER_SECOND);
+    double slope = bytes / ((double)(capture_recorded_ns(run->capture, run->clock.end_ns) -
+                                     capture_recorded_ns(run->capture, run->clock.start_ns)) /
+                            NS_PER_SECOND);
     leak_add_capture(leak, report, run->index, bytes, (double)survivors->len,
                      confidence > 0 ? slope : NAN);
     if (confidence <= 0)
@@ -200,6 +202,7 @@ static void add_run(struct report *report, struct leak_candidate *leak, const st
 static void bound_run(struct run *run)
 {
     const struct capture *capture = run->capture;
+    run->clock.capture = capture;
     run->clock.start_ns = UINT64_MAX;
     for (guint i = 0; i < capture->templates->len; i++) {
         const struct lk_template *template =

@@ -233,10 +233,12 @@ static struct span digest_shown(const struct salting *salting, const struct cach
 {
     const struct key_token *digest;
 
-    if (input)
-        return (struct span){key->text + input->digest_offset,
-                             MIN(input->digest_bytes, key->text_bytes - input->digest_offset),
+    if (input) { /* a damaged capture may say that it is anywhere */
+        uint32_t offset = MIN(input->digest_offset, key->text_bytes);
+
+        return (struct span){key->text + offset, MIN(input->digest_bytes, key->text_bytes - offset),
                              SIZE_MAX};
+    }
     key_tokens(key, salting->tokens);
     digest = find_digest(salting);
     return (struct span){key->text + digest->offset, digest->bytes, digest->offset};

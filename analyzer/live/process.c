@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "read/regular.h"
+
 #define SUFFIX           ".leakey"
 #define DELETED          " (deleted)"
 #define STAT_START_FIELD 22 /* proc(5) */
@@ -23,6 +25,10 @@ char *process_text(unsigned long pid, const char *name, GError **error)
         if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
             g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_FAILED))
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%lu: no such process", pid);
+        else if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ACCES))
+            g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM,
+                        "%lu: no permission to look into it: this needs its user or CAP_SYS_PTRACE",
+                        pid);
         else
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_SYSTEM, "%lu: %s", pid, cause->message);
         g_error_free(cause);
@@ -142,9 +148,10 @@ int process_open_capture(unsigned long pid, int flags, char **path, GError **err
     }
     if (lines != NULL && fd < 0 && cause == NULL)
         g_set_error(&cause, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    deleted ? "%lu: its capture has been deleted"
-                            : "%lu: it has no capture: not run under the shim, or nothing was "
-                              "recorded yet (--paused makes one at the start)",
+                    *maps == '\0' ? "%lu: it has ended"
+                    : deleted     ? "%lu: its capture has been deleted"
+                              : "%lu: it has no capture: not run under the shim, or nothing was "
+                                "recorded yet (--paused makes one at the start)",
                     pid);
     if (cause != NULL)
         g_propagate_error(error, cause);
@@ -232,11 +239,12 @@ static bool read_writer(const char *path, struct writer *writer, GError **error)
 {
     struct stat file;
     struct lk_header *header = &writer->header;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool is_there = fd >= 0 && fstat(fd, &file) == 0;
+    int fd = regular_open(path, &file);
+    bool is_there = fd >= 0;
 
     if (!is_there)
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
+                    errno == 0 ? "not a regular file" : g_strerror(errno));
     bool good = is_there && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
                 memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) == 0;
     if (is_there && !good)

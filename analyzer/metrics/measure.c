@@ -55,6 +55,8 @@ static void measure_process(struct measured *measured, const struct capture *cap
     measured->running = capture->end == CAPTURE_END_RUNNING;
     measured->start_seconds = (double)header->start_realtime_ns / NS_PER_SECOND;
     measured->duration_seconds = (double)capture->duration_ns / NS_PER_SECOND;
+    measured->paused = (capture->header.control & LK_CONTROL_PAUSED) != 0;
+    measured->paused_seconds = (double)capture->paused_ns / NS_PER_SECOND;
     measured->command_errors = header->flags & LK_FLAG_CACHE ? (double)header->errors : NAN;
     measured->overwritten_count =
         (double)capture->overwritten_count + (double)capture->overwritten_heap_count;

@@ -45,6 +45,7 @@ struct measured {
     double timestamp; /* seconds since the epoch; NAN: now */
     double running;   /* 1 or 0 */
     double start_seconds, duration_seconds;
+    double paused, paused_seconds; /* 1 now, or 0 */
     double live_bytes, live_count, peak_live_bytes;
     double allocated_bytes, allocated_count, freed_bytes, freed_count;
     double spike_period_seconds, spike_height_bytes;

@@ -131,6 +131,8 @@ static struct capture_report *describe(struct report *report, const struct captu
         .executable = report_text(report, capture->executable),
         .started = (double)header->start_realtime_ns / NS_PER_SECOND,
         .duration_seconds = (double)capture->duration_ns / NS_PER_SECOND,
+        .paused_seconds = (double)capture->paused_ns / NS_PER_SECOND,
+        .paused_count = header->pauses,
         .end = capture_end_name(capture->end),
         .sample_bytes = header->sample_bytes,
         .recorded_count = capture->recorded_count,
@@ -200,6 +202,14 @@ static void run_steps(struct analysis *analysis, const struct analysis_options *
     symbols_tell(symbols);
 }
 
+/* Takes both over. */
+static void begin_with(struct analysis *analysis, struct report *report, GPtrArray *captures)
+{
+    *analysis = (struct analysis){.captures = captures, .report = report};
+    for (guint i = 0; i < captures->len; i++)
+        g_ptr_array_add(report->captures, describe(report, g_ptr_array_index(captures, i)));
+}
+
 /* The captures, described in a new report. False with an error. */
 static bool open_captures(struct analysis *analysis, char *const *paths, size_t count,
                           const struct analysis_options *options, GError **error)
@@ -213,11 +223,7 @@ static bool open_captures(struct analysis *analysis, char *const *paths, size_t 
 
     *analysis = (struct analysis){0};
     if (readable) {
-        for (guint i = 0; i < opened.captures->len; i++)
-            g_ptr_array_add(opened.report->captures,
-                            describe(opened.report, g_ptr_array_index(opened.captures, i)));
-        analysis->report = opened.report;
-        analysis->captures = opened.captures;
+        begin_with(analysis, opened.report, opened.captures);
     } else {
         report_free(opened.report);
         g_ptr_array_free(opened.captures, TRUE);
@@ -234,6 +240,13 @@ bool analyse_all(struct analysis *analysis, char *const *paths, size_t count,
         return false;
     run_steps(analysis, options);
     return true;
+}
+
+void analyse_opened(struct analysis *analysis, GPtrArray *captures,
+                    const struct analysis_options *options)
+{
+    begin_with(analysis, report_new(), captures);
+    run_steps(analysis, options);
 }
 
 bool analyse_cache(struct analysis *analysis, char *const *paths, size_t count,

@@ -19,7 +19,7 @@ static void share_out(uint64_t total, const uint64_t weights[CAUSES], uint64_t s
         remainders[cause] = share - (double)shares[cause];
         given += shares[cause];
     }
-    while (given < total) {
+    for (int n = 0; n < CAUSES && given < total; n++) {
         int largest = 0;
 
         for (int cause = 1; cause < CAUSES; cause++)
@@ -29,6 +29,7 @@ static void share_out(uint64_t total, const uint64_t weights[CAUSES], uint64_t s
         remainders[largest] = -1;
         given++;
     }
+    shares[0] += given < total ? total - given : 0; /* more than a double tells apart */
 }
 
 static void count_causes(struct cache_model *model, uint64_t all[CAUSES])

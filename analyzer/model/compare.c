@@ -18,17 +18,20 @@ static double per(double amount, double count)
     return count > 0 ? amount / count : NAN;
 }
 
+/* Less the share of it that recording was paused. */
 static double span_of(const struct report *report)
 {
-    double start = INFINITY, end = -INFINITY;
+    double start = INFINITY, end = -INFINITY, run = 0, paused = 0;
 
     for (guint i = 0; i < report->captures->len; i++) {
         const struct capture_report *capture = g_ptr_array_index(report->captures, i);
 
         start = MIN(start, capture->started);
         end = MAX(end, capture->started + capture->duration_seconds);
+        run += capture->duration_seconds;
+        paused += capture->paused_seconds;
     }
-    return end > start ? end - start : NAN;
+    return end > start && run > paused ? (end - start) * (1 - paused / run) : NAN;
 }
 
 static double leaked_bytes(const struct report *report)

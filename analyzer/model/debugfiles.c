@@ -2,7 +2,6 @@
 #include "model/debugfiles.h"
 
 #include <elfutils/libdwelf.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 
 #include "model/debuginfod.h"
 #include "model/text.h"
+#include "read/regular.h"
 
 #define DELETED_MARK    " (deleted)" /* of /proc/PID/maps */
 #define BUILD_ID_MOST   64u
@@ -66,11 +66,11 @@ const char *debug_files_problem(const struct debug_files *files)
 
 /* ---- Whether a file is the one ---- */
 
-/* Anything can stand at a path: what is not a regular file is not touched. */
-static int open_regular(const char *path, struct stat *status)
+/* A file of no size holds nothing: so say most of the kernel's own, such as /proc/self/mem. */
+static int open_file(const char *path, struct stat *status)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, status) != 0 || !S_ISREG(status->st_mode))) {
+    int fd = regular_open(path, status);
+    if (fd >= 0 && status->st_size == 0) {
         close(fd);
         fd = -1;
     }
@@ -114,7 +114,7 @@ static int open_debug_file(const char *path, const struct debug_wanted *wanted)
 {
     unsigned char bits[BUILD_ID_MOST];
     struct stat status;
-    int fd = open_regular(path, &status);
+    int fd = open_file(path, &status);
     if (fd < 0)
         return -1;
     ssize_t bytes = read_build_id(fd, bits);
@@ -263,7 +263,7 @@ static enum binary_found open_binary(const char *path, const struct binary_wante
     size_t bytes = bits_of(wanted->build_id, bits);
     struct stat status;
     enum binary_found result = BINARY_FOUND;
-    *fd = open_regular(path, &status);
+    *fd = open_file(path, &status);
     if (*fd < 0)
         return BINARY_NOT_THERE;
     ssize_t own_bytes = read_build_id(*fd, own);

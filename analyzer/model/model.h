@@ -52,6 +52,10 @@ struct analysis {
 /* False with an error, and nothing to release. */
 bool analyse_all(struct analysis *analysis, char *const *paths, size_t count,
                  const struct analysis_options *options, GError **error);
+/* The same of captures that are open already (of struct capture *, at least one); they go with the
+ * array. */
+void analyse_opened(struct analysis *analysis, GPtrArray *captures,
+                    const struct analysis_options *options);
 /* Only up to what happened in the cache, without names for addresses. */
 bool analyse_cache(struct analysis *analysis, char *const *paths, size_t count,
                    const struct analysis_options *options, GError **error);

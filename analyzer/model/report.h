@@ -214,6 +214,8 @@ struct capture_report {
     const char *executable;
     double started; /* seconds since the epoch */
     double duration_seconds;
+    double paused_seconds; /* of these */
+    uint32_t paused_count;
     const char *end;
     uint64_t sample_bytes;
     uint64_t recorded_count, overwritten_count, overwritten_heap_count, dropped_count;

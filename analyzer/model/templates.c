@@ -34,7 +34,8 @@ static bool word_byte(unsigned char c)
     return g_ascii_isalnum(c) || c == '_' || c >= 0x80;
 }
 
-/* The next word outside <...> at or after *start; false: none. */
+/* The next word outside <...> at or after *start, or what stands for one with hashed keys; false:
+ * none. */
 static bool next_word(const char *text, size_t *start, size_t *end)
 {
     size_t i = *start;
@@ -42,6 +43,11 @@ static bool next_word(const char *text, size_t *start, size_t *end)
     while (text[i] && !word_byte((unsigned char)text[i])) {
         const char *close = text[i] == '<' ? strchr(text + i, '>') : NULL;
 
+        if (close && strncmp(text + i, "<word-", 6) == 0) {
+            *start = i;
+            *end = (size_t)(close - text) + 1;
+            return true;
+        }
         i = close ? (size_t)(close - text) + 1 : i + 1;
     }
     *start = i;

@@ -4,11 +4,27 @@
 #include <glib.h>
 #include <string.h>
 
+bool text_acts(uint32_t character)
+{
+    switch (g_unichar_type(character)) {
+    case G_UNICODE_CONTROL:
+    case G_UNICODE_FORMAT:
+    case G_UNICODE_LINE_SEPARATOR:
+    case G_UNICODE_PARAGRAPH_SEPARATOR:
+    case G_UNICODE_PRIVATE_USE:
+    case G_UNICODE_SURROGATE:
+    case G_UNICODE_UNASSIGNED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* How many bytes at `text` are one character that may be shown as it is; 0 when they are not. */
 static size_t printable_bytes(const char *text, size_t bytes)
 {
     gunichar c = g_utf8_get_char_validated(text, (gssize)MIN(bytes, 8));
-    if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c))
+    if (c == (gunichar)-1 || c == (gunichar)-2 || text_acts(c))
         return 0;
     return (size_t)g_unichar_to_utf8(c, NULL);
 }

@@ -3,7 +3,13 @@
 #ifndef LEAKEY_MODEL_TEXT_H
 #define LEAKEY_MODEL_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Whether a character acts on a terminal, reorders or breaks what stands around it, or is not seen:
+ * controls of both sets, format characters, separators of lines, what Unicode has no name for. */
+bool text_acts(uint32_t character);
 
 /* The text with control and format characters and what is not UTF-8 as \xNN, and a backslash
  * doubled. g_free. */

@@ -40,6 +40,25 @@ static void find_span(const struct cache_model *model, GPtrArray *captures, doub
     }
 }
 
+/* A window is as wide as recording went on in it, on the average of all processes. */
+static void leave_out_pauses(const struct slicing *slicing, GPtrArray *captures)
+{
+    for (guint i = 0; i < captures->len; i++) {
+        const struct capture *capture = g_ptr_array_index(captures, i);
+        double began = capture_start_seconds(capture, captures);
+
+        for (guint n = 0; n < capture->pauses->len * WINDOWS; n++) {
+            const struct capture_pause *pause =
+                &g_array_index(capture->pauses, struct capture_pause, n / WINDOWS);
+            struct window *window = &slicing->windows[n % WINDOWS];
+            double from = MAX(began + (double)pause->from_ns / NS_PER_SECOND, window->seconds);
+            double to =
+                MIN(began + (double)pause->to_ns / NS_PER_SECOND, window->seconds + slicing->width);
+            window->width_seconds -= MAX(to - from, 0) / captures->len;
+        }
+    }
+}
+
 /* ---- Cache ---- */
 
 static void count_command(const struct cache_command *command, void *context)
@@ -236,6 +255,7 @@ void windows_model(struct report *report, struct cache_model *model, GPtrArray *
         slicing.windows[w].seconds = start + w * slicing.width;
         slicing.windows[w].width_seconds = slicing.width;
     }
+    leave_out_pauses(&slicing, captures);
     cache_model_each_command(model, count_command, &slicing);
     count_accesses(&slicing, model);
     for (guint i = 0; i < captures->len; i++) {

@@ -3,15 +3,16 @@
 #include "read/capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "read/parts.h"
+#include "read/regular.h"
 
 #define NOTES_MAX         20u
-#define HISTORY_SHIFT_MAX 40u /* windows of more than a year */
+#define HISTORY_SHIFT_MAX 40u          /* windows of more than a year */
+#define LONGEST_NS        (1ull << 58) /* nine years */
 
 GQuark leakey_error_quark(void)
 {
@@ -39,9 +40,14 @@ static bool refuse(GError **error, const char *name, const char *why)
 static bool check_header(const struct lk_header *header, size_t bytes, const char *name,
                          GError **error)
 {
+    static const char none[sizeof(header->magic)];
+    if (bytes >= LK_GRANULE && memcmp(header->magic, none, sizeof(none)) == 0)
+        return refuse(error, name,
+                      "not a leakey capture, or one whose header is lost: it begins with zeros");
     if (bytes < sizeof(header->magic) ||
         memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) != 0)
-        return refuse(error, name, "not a leakey capture");
+        return refuse(error, name,
+                      bytes == 0 ? "not a leakey capture: it is empty" : "not a leakey capture");
     if (bytes < sizeof(*header))
         return refuse(error, name, "the capture is cut off within its header");
     if (header->byte_order == GUINT32_SWAP_LE_BE_CONSTANT(LK_BYTE_ORDER))
@@ -50,7 +56,8 @@ static bool check_header(const struct lk_header *header, size_t bytes, const cha
         return refuse(error, name, "the byte-order mark is damaged");
     if (header->version != LK_VERSION) {
         g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT,
-                    "%s: capture version %u; this leakey reads version %u", name, header->version,
+                    "%s: capture version %u, of %s leakey; this one reads version %u", name,
+                    header->version, header->version > LK_VERSION ? "a newer" : "an older",
                     LK_VERSION);
         return false;
     }
@@ -109,13 +116,15 @@ static void read_header(struct capture *capture)
         capture_damage(capture, "header: no such end mark: %u", header->end);
         header->end = LK_END_RUNNING;
     }
+    if (header->end_ns > LONGEST_NS || header->last_ns > LONGEST_NS)
+        capture_damage(capture, "header: recorded for longer than nine years");
     if (header->history_shift > HISTORY_SHIFT_MAX) {
         capture_damage(capture, "header: the histories' shift: %u", header->history_shift);
         header->history_shift = HISTORY_SHIFT_MAX;
     }
     if (is_cut(capture))
-        capture_damage(capture, "the file ends early: %zu bytes of %" PRIu64, capture->bytes,
-                       header->used_bytes);
+        capture_damage(capture, "the file ends early: %zu of %" PRIu64 " bytes are there",
+                       capture->bytes, header->used_bytes);
     capture->overwritten_count = header->overwritten_count;
     capture->overwritten_heap_count = header->overwritten_heap_count;
     for (size_t i = 0; i < LK_DROP_REASONS; i++)
@@ -138,6 +147,7 @@ static struct capture *capture_allocate(const char *name)
     capture->modules = g_array_new(FALSE, TRUE, sizeof(struct capture_module));
     capture->templates = g_array_new(FALSE, TRUE, sizeof(struct lk_template));
     capture->verbs = g_array_new(FALSE, TRUE, sizeof(struct lk_verb));
+    capture->pauses = g_array_new(FALSE, FALSE, sizeof(struct capture_pause));
     capture->timeline = g_array_new(FALSE, TRUE, sizeof(struct timeline_point));
     capture->damage_notes = g_ptr_array_new_with_free_func(g_free);
     capture->heap_segments = g_array_new(FALSE, FALSE, sizeof(struct ring_segment));
@@ -157,7 +167,27 @@ static uint64_t find_duration(const struct capture *capture)
         latest = MAX(latest, g_array_index(capture->timeline, struct timeline_point,
                                            capture->timeline->len - 1)
                                  .time_ns);
+    /* It stands still, and so does all that could tell of time. */
+    uint64_t now = (uint64_t)g_get_monotonic_time() * 1000;
+    if (capture->end == CAPTURE_END_RUNNING && (capture->header.control & LK_CONTROL_PAUSED) != 0 &&
+        now > capture->header.start_monotonic_ns)
+        latest = MAX(latest, now - capture->header.start_monotonic_ns);
     return latest;
+}
+
+/* By the mark that the process left, else by looking for it. */
+static enum capture_end find_end(const struct capture *capture, int fd)
+{
+    switch (capture->header.end) {
+    case LK_END_EXIT:
+        return CAPTURE_END_EXIT;
+    case LK_END_EXEC:
+        return CAPTURE_END_EXEC;
+    case LK_END_SIGNAL:
+        return CAPTURE_END_SIGNAL;
+    default: /* of what was cut the process knows nothing any more, nor do we */
+        return is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
+    }
 }
 
 /* One that was left in the file. */
@@ -170,20 +200,28 @@ static void add_segment(struct capture *capture, const struct segment_head *foun
         g_array_append_val(capture->segments, segment);
 }
 
-/* Takes `data` over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
-static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *heads,
+struct snapshot { /* a capture's bytes */
+    uint8_t *data;
+    size_t bytes;
+    bool borrowed; /* the caller's, and not to be freed */
+};
+
+/* Takes the snapshot over. fd < 0: bytes of no file. `extents`: as in capture_read_tables. */
+static struct capture *capture_parse(const struct snapshot *snapshot, const GArray *heads,
                                      const GArray *extents, const char *name, int fd,
                                      GError **error)
 {
     struct lk_header header = {.version = 0};
-    memcpy(&header, data, MIN(bytes, sizeof(header)));
-    if (!check_header(&header, bytes, name, error)) {
-        snapshot_free(data, bytes);
+    memcpy(&header, snapshot->data, MIN(snapshot->bytes, sizeof(header)));
+    if (!check_header(&header, snapshot->bytes, name, error)) {
+        if (!snapshot->borrowed)
+            snapshot_free(snapshot->data, snapshot->bytes);
         return NULL;
     }
     struct capture *capture = capture_allocate(name);
-    capture->data = data;
-    capture->bytes = bytes;
+    capture->data = snapshot->data;
+    capture->bytes = snapshot->bytes;
+    capture->borrowed = snapshot->borrowed;
     read_header(capture);
     for (guint i = 0; i < heads->len; i++)
         add_segment(capture, &g_array_index(heads, struct segment_head, i));
@@ -191,31 +229,21 @@ static struct capture *capture_parse(uint8_t *data, size_t bytes, const GArray *
     capture_check_records(capture, capture->segments, fd);
     capture->recorded_count +=
         capture->records_count + capture->overwritten_count + capture->overwritten_heap_count;
-    capture->duration_ns = find_duration(capture);
+    capture->end = find_end(capture, fd);
+    capture->duration_ns = MIN(find_duration(capture), LONGEST_NS);
     capture->history_windows =
         (uint32_t)MIN(capture->duration_ns / capture->history_ns + 1, LK_HISTORY_WINDOWS);
-    switch (capture->header.end) {
-    case LK_END_EXIT:
-        capture->end = CAPTURE_END_EXIT;
-        break;
-    case LK_END_EXEC:
-        capture->end = CAPTURE_END_EXEC;
-        break;
-    case LK_END_SIGNAL:
-        capture->end = CAPTURE_END_SIGNAL;
-        break;
-    default: /* of what was cut the process knows nothing any more, nor do we */
-        capture->end =
-            is_cut(capture) ? CAPTURE_END_UNKNOWN : capture_find_end(&capture->header, fd);
-    }
+    capture_read_pauses(capture);
     return capture;
 }
 
 struct capture *capture_open(const char *path, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    int fd = regular_open(path, &status);
     if (fd < 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
+                    errno == 0 ? "not a regular file" : g_strerror(errno));
         return NULL;
     }
     size_t bytes = 0;
@@ -226,7 +254,8 @@ struct capture *capture_open(const char *path, GError **error)
     if (data == NULL) {
         g_propagate_prefixed_error(error, cause, "%s: ", path);
     } else {
-        capture = capture_parse(data, bytes, heads, NULL, path, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, heads, NULL, path, fd, error);
     }
     g_array_free(heads, TRUE);
     if (capture == NULL)
@@ -247,10 +276,21 @@ struct capture *capture_open_tables(int fd, const char *name, unsigned tables, G
     if (data == NULL)
         g_propagate_prefixed_error(error, cause, "%s: ", name);
     else
-        capture = capture_parse(data, bytes, none, extents, name, fd, error);
+        capture =
+            capture_parse(&(struct snapshot){data, bytes, false}, none, extents, name, fd, error);
     if (capture != NULL)
         capture->fd = fd;
     g_array_free(extents, TRUE);
+    g_array_free(none, TRUE);
+    return capture;
+}
+
+struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
+                                      GError **error)
+{
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
+    struct snapshot snapshot = {(uint8_t *)(uintptr_t)bytes, size, true};
+    struct capture *capture = capture_parse(&snapshot, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -262,7 +302,8 @@ struct capture *capture_open_memory(const void *bytes, size_t size, const char *
     if (data == NULL)
         return NULL;
     GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct capture *capture = capture_parse(data, size, none, NULL, name, -1, error);
+    struct capture *capture =
+        capture_parse(&(struct snapshot){data, size, false}, none, NULL, name, -1, error);
     g_array_free(none, TRUE);
     return capture;
 }
@@ -293,10 +334,12 @@ void capture_free(struct capture *capture)
     g_array_free(capture->modules, TRUE);
     g_array_free(capture->templates, TRUE);
     g_array_free(capture->verbs, TRUE);
+    g_array_free(capture->pauses, TRUE);
     g_array_free(capture->timeline, TRUE);
     g_ptr_array_free(capture->damage_notes, TRUE);
     g_array_free(capture->heap_segments, TRUE);
-    snapshot_free(capture->data, capture->bytes);
+    if (!capture->borrowed)
+        snapshot_free(capture->data, capture->bytes);
     g_free(capture);
 }
 

@@ -98,24 +98,35 @@ struct capture {
     uint64_t heap_complete_from_ns; /* the same of heap events */
     uint64_t heap_events_count;     /* that the ring still holds, or nearly */
     GArray *heap_segments;          /* private to read/ */
+    uint64_t empty_segments;        /* private to read/: of heap events, with none yet */
     int fd;                         /* private to read/: of the file; -1: all is in `data` */
     GArray *sites;                  /* struct capture_site, index = id; [0] is "unknown" */
     uint32_t history_windows;       /* of the sites' histories; each history_ns long, from 0 on */
     uint64_t history_ns;
-    GArray *live;            /* struct lk_live, occupied entries alone */
-    GArray *modules;         /* struct capture_module */
-    GArray *templates;       /* struct lk_template, index = id */
-    GArray *verbs;           /* struct lk_verb, index = id */
-    GArray *timeline;        /* struct timeline_point, in time order, only buckets with updates */
-    uint64_t damage;         /* parts left out because they are damaged */
+    GArray *live;       /* struct lk_live, occupied entries alone */
+    GArray *modules;    /* struct capture_module */
+    GArray *templates;  /* struct lk_template, index = id */
+    GArray *verbs;      /* struct lk_verb, index = id */
+    GArray *pauses;     /* struct capture_pause, in order and apart; none after duration_ns */
+    uint64_t paused_ns; /* how long in all */
+    GArray *timeline;   /* struct timeline_point, in time order, only buckets with updates */
+    struct capture_parts {
+        uint64_t sites, templates, verbs, modules, segments; /* of the ring, both kinds */
+    } held, made;            /* what is there, and what the header says was made */
+    uint64_t damage;         /* parts left out because they are damaged, or missing */
     GPtrArray *damage_notes; /* of char *: the first few, for `check` */
     uint8_t *data;           /* the snapshot; private to read/ */
+    bool borrowed;           /* it is the caller's; private to read/ */
     size_t bytes;
 };
 
 struct capture_connect {
     uint32_t connection;
     const char *peer; /* "unix:PATH" or "HOST:PORT" */
+};
+
+struct capture_pause { /* nothing was recorded but frees */
+    uint64_t from_ns, to_ns;
 };
 
 struct timeline_point {
@@ -129,6 +140,10 @@ struct capture *capture_open(const char *path, GError **error);
  * missing end mark gives CAPTURE_END_UNKNOWN. */
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error);
+/* The same without a copy: the bytes, aligned to 8, stay what they are until the capture is freed.
+ */
+struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
+                                      GError **error);
 /* The whole-run tables alone, for who reads a running process's capture again and again: no events,
  * no histories, and of what is large only what is asked for. `fd` is of the file: the capture
  * closes it, unless there is an error. */
@@ -138,6 +153,11 @@ enum capture_tables {
 };
 struct capture *capture_open_tables(int fd, const char *name, unsigned tables, GError **error);
 void capture_free(struct capture *capture);
+
+/* For rates: how much of the time up to then was not paused; and the earliest time by which that
+ * much had been recorded. */
+uint64_t capture_recorded_ns(const struct capture *capture, uint64_t time_ns);
+uint64_t capture_time_of(const struct capture *capture, uint64_t recorded_ns);
 
 /* Hands out the ring's heap events with times in [from_ns, to_ns) in order of time, without holding
  * them in memory. What is damaged ends its segment; returns how many segments that happened to.

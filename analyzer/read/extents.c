@@ -87,6 +87,10 @@ static void read_site(const struct part *part, const struct lk_site *raw, uint32
         capture_damage(capture, "site %u: its stack", id);
         return;
     }
+    if (bytes != 0 && *(const uint64_t *)(const void *)(capture->data + raw->frames_offset) == 0) {
+        capture_damage(capture, "site %u: its stack is zeros", id);
+        return;
+    }
     g_free(site->frames);
     site->depth = raw->depth;
     site->frames = g_memdup2(capture->data + raw->frames_offset, bytes);
@@ -166,13 +170,31 @@ static void read_modules(const struct part *part)
     }
 }
 
-/* Registers that no hash gives would carry an estimate away. */
-static bool sketch_is_sound(const struct capture *capture, uint64_t offset)
+/* Registers that no hash gives would carry an estimate away; a page of zeros, too. */
+#define KEYS_ENOUGH 16u
+static bool sketch_is_sound(const struct capture *capture, uint64_t offset, uint64_t uses)
 {
+    uint8_t any = 0;
     if (offset < LK_GRANULE || offset > capture->bytes || LK_SKETCH_BYTES > capture->bytes - offset)
         return false;
-    for (size_t i = 0; i < LK_SKETCH_BYTES; i++)
+    for (size_t i = 0; i < LK_SKETCH_BYTES; i++) {
         if (capture->data[offset + i] > SKETCH_RANK_MAX)
+            return false;
+        any |= capture->data[offset + i];
+    }
+    return any != 0 || uses < KEYS_ENOUGH;
+}
+
+/* No process does that much. */
+#define COUNT_MOST (1ull << 48)
+static bool counts_are_sound(const struct lk_template *template)
+{
+    const uint64_t counts[] = {
+        template->reads,         template->hits,       template->misses,
+        template->writes,        template->deletes,    template->errors,
+        template->written_bytes, template->read_bytes, template->no_ttl_writes};
+    for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
+        if (counts[i] > COUNT_MOST)
             return false;
     return true;
 }
@@ -191,12 +213,19 @@ static void read_templates(const struct part *part)
         if (template == NULL)
             return;
         *template = templates[i];
+        if (!counts_are_sound(template)) {
+            capture_damage(capture, "template %u: its counts", (uint32_t)id);
+            *template =
+                (struct lk_template){.hash = template->hash, .text_bytes = template->text_bytes};
+            memcpy(template->text, templates[i].text, sizeof(template->text));
+        }
         if (template->text_bytes > LK_TEMPLATE_TEXT) {
             capture_damage(capture, "template %u: its text", (uint32_t)id);
             template->text_bytes = 0;
         }
-        if (template->sketch_offset != 0 && !sketch_is_sound(capture, template->sketch_offset)) {
-            capture_damage(capture, "template %u: its sketch", (uint32_t)id);
+        if (template->sketch_offset != 0 && !sketch_is_sound(capture, template->sketch_offset,
+                                                             template->reads + template->writes)) {
+            capture_damage(capture, "template %u: its sketch: how many keys it had", (uint32_t)id);
             template->sketch_offset = 0;
         }
     }
@@ -308,6 +337,63 @@ static gint compare_points(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
+/* ---- What is missing ---- */
+
+static void count_held(struct capture *capture, const GArray *segments)
+{
+    struct capture_parts *held = &capture->held;
+    for (guint i = 1; i < capture->sites->len; i++)
+        held->sites += g_array_index(capture->sites, struct capture_site, i).depth != 0;
+    for (guint i = 1; i < capture->templates->len; i++)
+        held->templates += g_array_index(capture->templates, struct lk_template, i).text_bytes != 0;
+    for (guint i = 1; i < capture->verbs->len; i++)
+        held->verbs += g_array_index(capture->verbs, struct lk_verb, i).name[0] != '\0';
+    held->modules = capture->modules->len;
+    held->segments = segments->len + capture->heap_segments->len + capture->empty_segments;
+}
+
+/* The shim counts a stack or a segment before it is all there, so a thread that was just making one
+ * when the process ended has left none. */
+#define BEING_MADE 4u
+
+/* What was there and is not: its page may have been lost (zeros pass for never filled), or the end
+ * of the file. */
+static void note_missing(struct capture *capture, uint64_t held, uint64_t made, uint64_t being_made,
+                         const char *what)
+{
+    if (held + being_made < made)
+        capture_damage(capture, "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " %s", made - held,
+                       made, what);
+}
+
+static uint64_t made_of(uint64_t count, uint64_t held)
+{
+    return count > held + 1 ? count - 1 : held; /* id 0 is none */
+}
+
+static void find_missing(struct capture *capture, const GArray *segments)
+{
+    const struct lk_header *header = &capture->header;
+    const struct capture_parts *held = &capture->held;
+    struct capture_parts *made = &capture->made;
+    count_held(capture, segments);
+    made->sites = made_of(header->sites, held->sites);
+    made->templates = made_of(header->templates, held->templates);
+    made->verbs = made_of(header->verbs, held->verbs);
+    made->modules = MAX(header->modules, held->modules);
+    made->segments = MAX(header->segments, held->segments);
+    if (header->dropped[LK_DROP_NO_SPACE] == 0 && header->lost_sites == 0)
+        note_missing(capture, held->sites, made->sites, BEING_MADE,
+                     "stacks: what was allocated there is of an unknown stack");
+    note_missing(capture, held->templates, made->templates, 0,
+                 "templates: their counts, and the names of their commands' keys");
+    note_missing(capture, held->verbs, made->verbs, 0, "verbs: how often they were called");
+    note_missing(capture, held->modules, made->modules, 0,
+                 "modules: functions there have no names");
+    note_missing(capture, held->segments, made->segments, BEING_MADE,
+                 "segments of the ring: their events; what the tables count is not less for it");
+}
+
 void capture_read_tables(struct capture *capture, GArray *segments, const GArray *extents)
 {
     g_array_set_size(capture->sites, 1);
@@ -320,6 +406,8 @@ void capture_read_tables(struct capture *capture, GArray *segments, const GArray
         read_extent(capture, g_array_index(extents, uint64_t, i), segments);
     finish_sites(capture);
     check_live(capture);
+    if (extents == NULL)
+        find_missing(capture, segments);
     capture_finish_heap_segments(capture);
     g_array_sort(capture->timeline, compare_points);
 }

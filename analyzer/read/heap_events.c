@@ -23,10 +23,13 @@ void capture_add_heap_segment(struct capture *capture, const struct segment_head
         capture_damage(capture, "segment at %" G_GUINT64_FORMAT ": events after its end", offset);
         segment.committed = (uint32_t)room;
     }
-    if (segment.committed < sizeof(mark))
+    if (segment.committed < sizeof(mark)) {
+        capture->empty_segments++;
         return;
+    }
     if ((mark.event & 7) != LK_HEAP_MARK || mark.place > TIME_MAX) {
         capture_damage(capture, "segment at %" G_GUINT64_FORMAT ": its first mark", offset);
+        capture->empty_segments++;
         return;
     }
     segment.first_ns = mark.place;

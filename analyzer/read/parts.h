@@ -114,6 +114,9 @@ bool record_is_whole(const struct lk_record *record, size_t room);
  * keeps what there are few of. Needs the tables. fd: of the file; -1 where all are held. */
 void capture_check_records(struct capture *capture, GArray *segments, int fd);
 
+/* pauses.c: fills capture->pauses and paused_ns. Needs the duration. */
+void capture_read_pauses(struct capture *capture);
+
 /* end.c: for a capture without an end mark, looks whether its process still writes it. */
 enum capture_end capture_find_end(const struct lk_header *header, int fd);
 

@@ -99,7 +99,7 @@ static GString *escaped(const GString *json)
     return out;
 }
 
-static GString *encoded(json_t *document)
+GString *html_encoded(json_t *document)
 {
     GString *json = g_string_new(NULL);
 
@@ -133,13 +133,13 @@ static void render(json_t *const *parts, make_document *make, const struct html_
 {
     struct html_bounds bounds = *most;
     size_t page;
-    GString *document = encoded(make(parts, &bounds));
+    GString *document = html_encoded(make(parts, &bounds));
 
     html_page(&page);
     while (page + document->len > PAGE_MOST_BYTES && bounds.text > TEXT_LEAST) {
         g_string_free(document, TRUE);
         halve(&bounds);
-        document = encoded(make(parts, &bounds));
+        document = html_encoded(make(parts, &bounds));
     }
     put_page(document, out);
     g_string_free(document, TRUE);

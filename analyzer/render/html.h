@@ -13,6 +13,7 @@
 #ifndef LEAKEY_RENDER_HTML_H
 #define LEAKEY_RENDER_HTML_H
 
+#include <glib.h>
 #include <jansson.h>
 #include <stddef.h>
 
@@ -30,6 +31,10 @@ struct html_bounds {
 json_t *html_report_document(json_t *report, const struct html_bounds *bounds);
 json_t *html_comparison_document(json_t *comparison, json_t *before, json_t *after,
                                  const struct html_bounds *bounds);
+
+/* A document as it stands in the page: nothing in it ends its element. Releases it; g_string_free.
+ */
+GString *html_encoded(json_t *document);
 
 /* html_shrink.c: a report's JSON as {"report", "frames", "left_out"}; a copy. */
 json_t *html_shrink(json_t *report, const struct html_bounds *bounds);

@@ -84,16 +84,18 @@ static json_t *make_capture(const void *element)
     const struct capture_report *capture = element;
 
     return json_pack(
-        "{so, s{si, si, so, so}, so, so, so, so, s{so, so, so}, sb, sb, sb, sb, so, so}", //
-        "path", json_text(capture->path),                                                 //
-        "process", "pid", (int)capture->pid, "parent_pid", (int)capture->parent_pid,      //
-        "command", json_list_of(capture->command, make_text),                             //
-        "executable", json_text(capture->executable),                                     //
-        "started", make_time(capture->started),                                           //
-        "duration_seconds", json_number(capture->duration_seconds),                       //
-        "end", json_text(capture->end),                                                   //
-        "sample_bytes", json_count(capture->sample_bytes),                                //
-        "events", "recorded_count", json_count(capture->recorded_count),                  //
+        "{so, s{si, si, so, so}, so, so, so, so, so, so, s{so, so, so}, sb, sb, sb, sb, so, so}", //
+        "path", json_text(capture->path),                                                         //
+        "process", "pid", (int)capture->pid, "parent_pid", (int)capture->parent_pid,              //
+        "command", json_list_of(capture->command, make_text),                                     //
+        "executable", json_text(capture->executable),                                             //
+        "started", make_time(capture->started),                                                   //
+        "duration_seconds", json_number(capture->duration_seconds),                               //
+        "paused_seconds", json_number(capture->paused_seconds),                                   //
+        "paused_count", json_count(capture->paused_count),                                        //
+        "end", json_text(capture->end),                                                           //
+        "sample_bytes", json_count(capture->sample_bytes),                                        //
+        "events", "recorded_count", json_count(capture->recorded_count),                          //
         "overwritten_count",
         json_count(capture->overwritten_count + capture->overwritten_heap_count), //
         "dropped_count", json_count(capture->dropped_count),                      //

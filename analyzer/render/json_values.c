@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/json_out.h"
+
 json_t *json_text(const char *text)
 {
     if (text == NULL)
@@ -48,7 +50,7 @@ json_t *json_whole_interval(const double interval[2])
 
 void json_put(json_t *document, FILE *out)
 {
-    json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    json_put_out(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     fputc('\n', out);
     json_decref(document);
 }

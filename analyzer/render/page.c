@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "model/text.h"
 #include "model/units.h"
 
 struct page page_of(const struct render_options *options, FILE *out)
@@ -21,22 +22,6 @@ struct page page_of(const struct render_options *options, FILE *out)
 static const char *next_character(const char *at)
 {
     return at + g_utf8_skip[(guchar)*at];
-}
-
-static bool acts_on_terminals(gunichar c)
-{
-    switch (g_unichar_type(c)) {
-    case G_UNICODE_CONTROL:
-    case G_UNICODE_FORMAT:
-    case G_UNICODE_LINE_SEPARATOR:
-    case G_UNICODE_PARAGRAPH_SEPARATOR:
-    case G_UNICODE_PRIVATE_USE:
-    case G_UNICODE_SURROGATE:
-    case G_UNICODE_UNASSIGNED:
-        return true;
-    default:
-        return false;
-    }
 }
 
 static void append_escaped(GString *line, gunichar c)
@@ -66,7 +51,7 @@ void shown_append(GString *line, const char *text, size_t bytes)
             g_string_append_printf(line, "\\x%02x", (unsigned char)*at++);
             continue;
         }
-        if (acts_on_terminals(c))
+        if (text_acts(c))
             append_escaped(line, c);
         else
             g_string_append_unichar(line, c);

@@ -93,6 +93,21 @@ static void print_search(const struct page *page, const char *label, size_t inde
                  units_count(indirect, sizeof(indirect), reach->indirect_count));
 }
 
+/* Nothing where it never was. */
+static void print_pauses(const struct page *page, const char *label, unsigned indent,
+                         const struct capture_report *capture)
+{
+    char paused[UNITS_ROOM], count[UNITS_ROOM];
+
+    if (capture->paused_count == 0)
+        return;
+    page_wrapped(page, STYLE_PLAIN, label, indent,
+                 "%s in %s pause%s; what was allocated and asked for then is in no number, and "
+                 "rates are taken over the rest",
+                 units_seconds(paused, sizeof(paused), capture->paused_seconds),
+                 count_text(count, capture->paused_count), capture->paused_count == 1 ? "" : "s");
+}
+
 static void print_process(const struct page *page, const struct capture_report *capture)
 {
     char duration[UNITS_ROOM], heap[64], events[UNITS_ROOM];
@@ -105,6 +120,7 @@ static void print_process(const struct page *page, const struct capture_report *
     page_wrapped(page, STYLE_PLAIN, "", LABEL, "pid %u, %s, %s", capture->pid,
                  units_seconds(duration, sizeof(duration), capture->duration_seconds),
                  ending(capture->end));
+    print_pauses(page, "Paused", LABEL, capture);
     g_string_assign(line, "");
     append_losses(line, capture);
     page_wrapped(page, STYLE_PLAIN, "Recorded", LABEL, "%s%s; %s events%s",
@@ -136,6 +152,7 @@ static void print_processes(const struct page *page, const GPtrArray *captures)
         append_losses(line, capture);
         if (line->len != 0)
             page_wrapped(page, STYLE_PLAIN, "", 4, "%s", line->str + strlen(", "));
+        print_pauses(page, "    paused", 11, capture);
         if (capture->search != NULL)
             print_search(page, "    searched", 13, capture->search);
         g_string_free(line, TRUE);

@@ -2,10 +2,11 @@
 #define _GNU_SOURCE
 #include "serve/member.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "read/regular.h"
 
 static void take_record(const struct lk_record *record, uint32_t thread, void *context)
 {
@@ -14,13 +15,13 @@ static void take_record(const struct lk_record *record, uint32_t thread, void *c
 
 static struct watch *open_watch(const char *path, struct stat *status)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = regular_open(path, status);
     struct watch *watch;
 
     if (fd < 0)
         return NULL;
     watch = watch_new(fd, path, CAPTURE_LIVE | CAPTURE_TIMELINE);
-    if (fstat(fd, status) == 0 && S_ISREG(status->st_mode) && watch_read(watch, NULL))
+    if (watch_read(watch, NULL))
         return watch;
     watch_free(watch);
     return NULL;

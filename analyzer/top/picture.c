@@ -54,7 +54,9 @@ guint picture_next_template_order(guint order)
 static void add_title(GPtrArray *lines, const struct picture *picture, const struct measured *now)
 {
     char *command = text_printable(now->command, strlen(now->command));
-    char *state = now->running != 0 ? g_strdup("running") : g_strdup_printf("ended (%s)", now->end);
+    char *state = now->running != 0
+                      ? g_strdup(now->paused != 0 ? "running, recording paused" : "running")
+                      : g_strdup_printf("ended (%s)", now->end);
 
     line_take(lines, LINE_TITLE,
               g_strdup_printf("leakey top: %s, pid %s, %s, recorded for %s%s", command, now->pid,

@@ -4,7 +4,6 @@
  * HMAC's inner block is its key, which has no business in a capture.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
@@ -13,6 +12,7 @@
 #include "cache/digest_context.h"
 #include "capture/state.h"
 #include "config.h"
+#include "loader.h"
 #include "real.h"
 
 /* ---- Whose call it is ---- */
@@ -49,7 +49,7 @@ static struct extent find_library(const void *address)
     Dl_info about;
     struct extent found = {(uintptr_t)address, (uintptr_t)address + 1, 0};
     lk_self.depth++;
-    if (dladdr(address, &about) && about.dli_fbase) {
+    if (lk_loader.addr(address, &about) && about.dli_fbase) {
         found.start = (uintptr_t)about.dli_fbase;
         found.end = loaded_end(found.start);
     }

@@ -220,9 +220,9 @@ static void try_decimal(const struct scan *scan, uint32_t from, uint32_t end)
     if (width > 16 || from == 0 || scan->key[from - 1] != '-')
         return;
     reverse(&part, width); /* a negative number: its two's complement */
-    for (uint32_t i = width, carry = 1; i-- > 0;) {
-        carry += (uint8_t)~part.value[i];
-        part.value[i] = (uint8_t)carry;
+    for (uint32_t i = width, carry = 1; i > 0; i--) {
+        carry += (uint8_t)~part.value[i - 1];
+        part.value[i - 1] = (uint8_t)carry;
         carry >>= 8;
     }
     part.offset--;

@@ -1,12 +1,12 @@
 /* Which hiredis an original function belongs to. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <string.h>
 
 #include "cache/abi.h"
 #include "dynamic.h"
+#include "lookup.h"
 #include "real.h"
 #include "thread.h"
 
@@ -58,8 +58,8 @@ static const struct lk_layout *layout_by_name(const char *path)
 
 static void *look_up(void *handle, const char *redis, const char *valkey)
 {
-    void *found = dlsym(handle, redis);
-    return found ? found : dlsym(handle, valkey);
+    void *found = lk_look_up(handle, redis);
+    return found ? found : lk_look_up(handle, valkey);
 }
 
 /* False when it cannot be told where the original lies. A library of an unknown layout is
@@ -75,15 +75,15 @@ static bool describe(struct lk_library *library, const void *original)
     library->layout = look_up(handle, "redisConnectWithOptions", "valkeyConnectWithOptions")
                           ? lk_layout_of(LK_LAYOUT_1_0)
                           : layout_by_name(search.path);
-    library->free_reply[0] = dlsym(handle, "freeReplyObject");
-    library->free_reply[1] = dlsym(RTLD_DEFAULT, "freeReplyObject");
+    library->free_reply[0] = lk_look_up(handle, "freeReplyObject");
+    library->free_reply[1] = lk_look_up(RTLD_DEFAULT, "freeReplyObject");
     library->free_reply[2] = (const void *)freeReplyObject;
     *(void **)&library->format = look_up(handle, "redisvFormatCommand", "valkeyvFormatCommand");
     *(void **)&library->format_argv =
         look_up(handle, "redisFormatCommandArgv", "valkeyFormatCommandArgv");
     *(void **)&library->free_command = look_up(handle, "redisFreeCommand", "valkeyFreeCommand");
     LK_REAL(dlclose)(handle);
-    dlerror(); /* what our look-ups left there is not the host's */
+    lk_forget_loader_error(); /* what our look-ups left there is not the host's */
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "cache/sketch.h"
 #include "cache/text.h"
 #include "capture/capture.h"
+#include "config.h"
 #include "sys.h"
 #include "text/template.h"
 
@@ -93,6 +94,13 @@ static bool keeps_word(void *context, uint64_t prefix_hash, uint64_t word_hash)
     return false;
 }
 
+/* With --keys hash a word is told from others, and no more. */
+static size_t hidden_name(const char *word, uint32_t bytes, bool is_version, char *out)
+{
+    return lk_text_pseudonym(word, bytes, is_version ? "version" : "word", out);
+}
+static_assert(LK_PSEUDONYM_MAX <= LK_TEMPLATE_WORD, "room for a name");
+
 /* ---- Templates ---- */
 
 static struct lk_template *place_template(uint32_t id)
@@ -153,8 +161,10 @@ static uint32_t make_template(const char *text, size_t bytes, uint64_t hash)
 static uint32_t find_template(const char *key, size_t bytes, bool *fresh)
 {
     char text[LK_TEMPLATE_TEXT];
-    size_t used = lk_template(key, bytes < LK_TEXT_MAX ? bytes : LK_TEXT_MAX, text, sizeof text,
-                              keeps_word, NULL);
+    const struct lk_template_words words = {.keeps = keeps_word,
+                                            .names = lk_config.hash_keys ? hidden_name : NULL};
+    size_t used =
+        lk_template(key, bytes < LK_TEXT_MAX ? bytes : LK_TEXT_MAX, text, sizeof text, &words);
     if (!used) /* the empty key; a template without a text is none */
         used = (size_t)(stpcpy(text, "<text>") - text);
     uint64_t hash = lk_text_hash(text, used);
@@ -227,6 +237,12 @@ uint16_t lk_verb_count(const struct lk_command *command)
     if (!state)
         return 0;
     size_t index = lk_command_info_index(command->info);
+    if (lk_config.hash_keys && index + 1 == lk_command_infos()) { /* its name may be anything */
+        struct lk_verb *any = verb_at(0);
+        if (any)
+            lk_add(&any->calls, 1);
+        return 0;
+    }
     uint16_t *known = index + 1 < lk_command_infos() ? &state->known_verbs[index] : NULL;
     uint32_t id = known ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
     if (!id) {

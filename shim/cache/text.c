@@ -1,4 +1,5 @@
 /* Texts and hashes for the capture: as they are, or keyed with a secret of this run. */
+#define _GNU_SOURCE
 #include "cache/text.h"
 
 #define XXH_INLINE_ALL
@@ -9,6 +10,7 @@
 #include "cache/text_wide.h"
 #include "capture/layout.h"
 #include "config.h"
+#include "machine.h"
 #include "sys.h"
 #include "text/lexer.h"
 
@@ -20,15 +22,16 @@
 
 /* Each word is 0 until somebody makes it; whoever is second takes the first one's. So all threads
  * have the same, none waits, and a child by fork keeps its parent's. */
-static uint64_t secret[XXH_SECRET_DEFAULT_SIZE / sizeof(uint64_t)];
+static uint64_t secret[XXH_SECRET_DEFAULT_SIZE / sizeof(uint64_t)], seal_key[2];
 static uint32_t secret_made;
 
 static void make_secret(void)
 {
-    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+    static const size_t words = sizeof secret / sizeof *secret;
+    for (size_t i = 0; i < words + 2; i++) {
         uint64_t none = 0, random = lk_sys_random() | 1;
-        __atomic_compare_exchange_n(&secret[i], &none, random, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE);
+        __atomic_compare_exchange_n(i < words ? &secret[i] : &seal_key[i - words], &none, random,
+                                    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     }
     __atomic_store_n(&secret_made, 1, __ATOMIC_RELEASE);
 }
@@ -39,23 +42,43 @@ static void need_secret(void)
         make_secret();
 }
 
+static void mix_words(uint64_t v[4], int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        v[0] += v[1], v[1] = v[1] << 13 | v[1] >> 51, v[1] ^= v[0], v[0] = v[0] << 32 | v[0] >> 32;
+        v[2] += v[3], v[3] = v[3] << 16 | v[3] >> 48, v[3] ^= v[2];
+        v[0] += v[3], v[3] = v[3] << 21 | v[3] >> 43, v[3] ^= v[0];
+        v[2] += v[1], v[1] = v[1] << 17 | v[1] >> 47, v[1] ^= v[2], v[2] = v[2] << 32 | v[2] >> 32;
+    }
+}
+
+uint64_t lk_text_seal(const uint64_t key[2], uint64_t word)
+{
+    const uint64_t last = (uint64_t)8 << 56; /* the length, in the word after */
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+                     key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u ^ word};
+    mix_words(v, 2);
+    v[0] ^= word, v[3] ^= last;
+    mix_words(v, 2);
+    v[0] ^= last, v[2] ^= 0xff;
+    mix_words(v, 4);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
 /* Whether a text is long enough, and the processor wide enough. */
 static bool is_wide(size_t bytes)
 {
-#ifdef __x86_64__
-    return bytes >= LK_WIDE_LEAST && __builtin_cpu_supports("avx2");
-#else
-    (void)bytes;
-    return false;
-#endif
+    return bytes >= LK_WIDE_LEAST && lk_machine_is_wide();
 }
 
+/* XXH3 is no cipher, not even with a secret: of a text of up to 8 bytes it is one-to-one, and one
+ * known word tells what undoes it. So what it gives is sealed. */
 static uint64_t keyed(const void *text, size_t bytes)
 {
     need_secret();
-    if (is_wide(bytes))
-        return lk_wide_hash_keyed(text, bytes, secret, sizeof secret);
-    return XXH3_64bits_withSecret(text, bytes, secret, sizeof secret);
+    return lk_text_seal(seal_key, is_wide(bytes)
+                                      ? lk_wide_hash_keyed(text, bytes, secret, sizeof secret)
+                                      : XXH3_64bits_withSecret(text, bytes, secret, sizeof secret));
 }
 
 uint64_t lk_text_hash(const void *text, size_t bytes)
@@ -89,7 +112,8 @@ void lk_text_hash_add(struct lk_text_hasher *hasher, const void *text, size_t by
 
 uint64_t lk_text_hash_end(const struct lk_text_hasher *hasher)
 {
-    return XXH3_64bits_digest(state_of(hasher));
+    uint64_t hash = XXH3_64bits_digest(state_of(hasher));
+    return lk_config.hash_keys ? lk_text_seal(seal_key, hash) : hash;
 }
 
 uint64_t lk_text_rekey(uint64_t fingerprint)
@@ -148,4 +172,15 @@ void lk_text_store(void *out, size_t stored_bytes, const void *text, size_t byte
         hashes[used++] = token_hash(text, &token);
     }
     memset(hashes + used, 0, stored_bytes - used * sizeof *hashes);
+}
+
+size_t lk_text_pseudonym(const char *text, size_t bytes, const char *kind, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint32_t hash = (uint32_t)keyed(text, bytes);
+    char *end = stpcpy(stpcpy(stpcpy(out, "<"), kind), "-");
+    for (int shift = 28; shift >= 0; shift -= 4)
+        *end++ = digits[hash >> shift & 15];
+    *end++ = '>';
+    return (size_t)(end - out);
 }

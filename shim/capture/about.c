@@ -2,15 +2,19 @@
 #define _GNU_SOURCE
 #include "capture/about.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "sys.h"
 
 #define TEXTS_OFFSET 1024u
+static_assert(TEXTS_OFFSET >= LK_PAUSES_OFFSET + LK_PAUSES * sizeof(struct lk_pause),
+              "behind the pauses");
 
 void lk_about_command_name(char *name, size_t room)
 {
@@ -87,6 +91,13 @@ void lk_about_fill(struct lk_header *header, char *base)
     ssize_t linked = readlink("/proc/self/exe", base + TEXTS_OFFSET, 4096);
     header->executable_bytes = linked > 0 ? (uint32_t)linked : 0;
     header->command_offset = TEXTS_OFFSET + 4096;
-    header->command_bytes = (uint32_t)read_file("/proc/self/cmdline", base + header->command_offset,
-                                                LK_GRANULE - header->command_offset - 1);
+    char *command = base + header->command_offset;
+    size_t room = LK_GRANULE - header->command_offset - 1;
+    size_t bytes = read_file("/proc/self/cmdline", command, room);
+    if (lk_config.hash_keys) { /* arguments may be secrets, or prompts: the program's name alone */
+        size_t first = strnlen(command, bytes);
+        memset(command + first, 0, bytes - first);
+        bytes = first < bytes ? first + 1 : bytes;
+    }
+    header->command_bytes = (uint32_t)bytes;
 }

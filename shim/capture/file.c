@@ -309,6 +309,7 @@ static void fill_header(struct lk_header *header)
     header->templates = 1;
     header->verbs = 1;
     header->control = LK_CONTROL_OPEN | (lk_config.paused ? LK_CONTROL_PAUSED : 0u);
+    header->pauses = lk_config.paused; /* from 0 on, as the table says */
     lk_about_fill(header, lk_state->base);
 }
 

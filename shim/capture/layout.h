@@ -81,9 +81,9 @@ struct lk_header { /* at offset 0 */
     uint32_t control;    /* enum lk_control */
     uint32_t end;        /* enum lk_end */
     uint32_t end_status; /* exit status where known */
-    uint32_t reserved1;
-    uint64_t end_ns;  /* 0 while running */
-    uint64_t last_ns; /* time of a late event; within one segment's worth of the last one */
+    uint32_t pauses;     /* how many there were: struct lk_pause */
+    uint64_t end_ns;     /* 0 while running */
+    uint64_t last_ns;    /* time of a late event; within one segment's worth of the last one */
 
     uint64_t used_bytes;        /* extents are handed out below it */
     uint64_t reserved_bytes;    /* file space that is reserved; the file's size */
@@ -106,7 +106,8 @@ struct lk_header { /* at offset 0 */
     uint64_t stacks_learned, stacks_unwound, stacks_checked, stacks_mismatched;
     uint64_t next_heap_sequence;     /* as next_sequence, of the ring's HEAP_SEGMENTs */
     uint64_t overwritten_heap_count; /* as overwritten_count */
-    uint64_t reserved2[2];
+    uint64_t paused_more_ns;         /* length of the pauses that are not in the table */
+    uint64_t reserved2;
 };
 static_assert(offsetof(struct lk_header, sample_bytes) == 40, "layout");
 static_assert(offsetof(struct lk_header, executable_offset) == 96, "layout");
@@ -114,6 +115,18 @@ static_assert(offsetof(struct lk_header, used_bytes) == 144, "layout");
 static_assert(offsetof(struct lk_header, live_bytes) == 248, "layout");
 static_assert(offsetof(struct lk_header, peak_number) == 328, "layout");
 static_assert(sizeof(struct lk_header) == 400, "layout");
+
+/* When recording was paused. A table behind the header, of the first LK_PAUSES - 1 pauses and the
+ * latest one, written by `leakey pause` and `leakey resume` under a lock of the file (flock); the
+ * first, of a process that began paused, by the shim. */
+struct lk_pause {
+    uint64_t from_ns;
+    uint64_t to_ns; /* 0: it goes on, or the process ended in it */
+};
+#define LK_PAUSES        32u
+#define LK_PAUSES_OFFSET 512u
+static_assert(sizeof(struct lk_pause) == 16, "layout");
+static_assert(LK_PAUSES_OFFSET >= sizeof(struct lk_header), "behind the header");
 
 /* The file after the first granule is a sequence of extents, each an integral number of granules. A
  * granule that starts with zeros was handed out and never filled: skip one granule. */

@@ -341,16 +341,25 @@ static void run(struct program *p, struct reader *r, uint64_t ip)
 
 /* ---- CIE, FDE and the table that finds them ---- */
 
-/* The entry at `at`: its contents after the length. */
-static struct reader entry_at(const uint8_t *at)
+/* The module's bytes from an address on; none (and bad) where that is outside of it. */
+static struct reader bytes_from(const struct lk_memory *module, uint64_t address)
 {
-    uint32_t bytes;
-    memcpy(&bytes, at, sizeof bytes);
-    struct reader r = {at + 4, at + 4 + bytes, false};
-    if (bytes == 0 || bytes >= 0xfffffff0u) {
-        r.end = r.at;
-        r.bad = true;
+    uint64_t start = (uint64_t)(uintptr_t)module->start, end = (uint64_t)(uintptr_t)module->end;
+    struct reader r = {module->end, module->end, true};
+    if (address >= start && address < end) {
+        r.at = (const uint8_t *)module->start + (address - start);
+        r.bad = false;
     }
+    return r;
+}
+
+/* The entry at an address: its contents after the length. */
+static struct reader entry_at(const struct lk_memory *module, uint64_t address)
+{
+    struct reader r = bytes_from(module, address);
+    uint32_t bytes = (uint32_t)read_fixed(&r, sizeof bytes);
+    r.bad |= bytes == 0 || bytes >= 0xfffffff0u || bytes > (uint64_t)(r.end - r.at);
+    r.end = r.at + (r.bad ? 0 : bytes);
     return r;
 }
 
@@ -380,9 +389,9 @@ static bool read_augmentation(struct program *p, struct reader *r, const char *l
     return !data.bad;
 }
 
-static bool run_cie(struct program *p, const uint8_t *cie)
+static bool run_cie(struct program *p, const struct lk_memory *module, uint64_t cie)
 {
-    struct reader r = entry_at(cie);
+    struct reader r = entry_at(module, cie);
     bool is_cie = read_fixed(&r, 4) == 0;
     uint8_t version = read_byte(&r);
     const char *letters = (const char *)r.at;
@@ -401,12 +410,12 @@ static bool run_cie(struct program *p, const uint8_t *cie)
     return !p->bad;
 }
 
-static bool run_fde(struct program *p, const uint8_t *fde, uint64_t ip)
+static bool run_fde(struct program *p, const struct lk_memory *module, uint64_t fde, uint64_t ip)
 {
-    struct reader r = entry_at(fde);
-    const uint8_t *field = r.at;
+    struct reader r = entry_at(module, fde);
+    uint64_t field = (uint64_t)(uintptr_t)r.at;
     uint32_t back = (uint32_t)read_fixed(&r, 4);
-    if (r.bad || back == 0 || !run_cie(p, field - back))
+    if (r.bad || back == 0 || !run_cie(p, module, field - back))
         return false;
     uint64_t start = read_encoded(&r, p->encoding, 0);
     uint64_t bytes = read_encoded(&r, p->encoding & ENCODING_FORMAT, 0);
@@ -419,30 +428,33 @@ static bool run_fde(struct program *p, const uint8_t *fde, uint64_t ip)
     return !p->bad;
 }
 
-/* The FDE whose function begins nearest before `ip`, by the table sorted of the header. */
-static const uint8_t *find_fde(const uint8_t *header, uint64_t ip)
+/* Where the FDE is whose function begins nearest before `ip`, by the sorted table of the header; 0:
+ * none. */
+static uint64_t find_fde(const struct lk_memory *module, uint64_t header, uint64_t ip)
 {
-    uint64_t data = (uint64_t)(uintptr_t)header;
-    struct reader r = {header + 4, header + 24, false};
+    struct reader r = bytes_from(module, header);
+    uint8_t version = read_byte(&r), encodings[3];
+    for (int i = 0; i < 3; i++)
+        encodings[i] = read_byte(&r);
     /* version 1; a table of pairs of 32-bit offsets from the header: what every linker makes */
-    if (header[0] != 1 || header[2] == ENCODING_OMIT || header[3] != (ENCODING_DATA | 0x0b))
-        return NULL;
-    read_encoded(&r, header[1], data);
-    uint64_t count = read_encoded(&r, header[2], data), low = 0;
+    if (version != 1 || encodings[1] == ENCODING_OMIT || encodings[2] != (ENCODING_DATA | 0x0b))
+        return 0;
+    read_encoded(&r, encodings[0], header);
+    uint64_t count = read_encoded(&r, encodings[1], header), low = 0;
     const uint8_t *table = r.at;
     int32_t pair[2];
-    if (r.bad || count == 0)
-        return NULL;
+    if (r.bad || count == 0 || count > (uint64_t)(r.end - r.at) / sizeof pair)
+        return 0;
     for (uint64_t high = count; high - low > 1;) {
         uint64_t middle = low + (high - low) / 2;
         memcpy(pair, table + middle * sizeof pair, sizeof pair);
-        if (data + (uint64_t)(int64_t)pair[0] <= ip)
+        if (header + (uint64_t)(int64_t)pair[0] <= ip)
             low = middle;
         else
             high = middle;
     }
     memcpy(pair, table + low * sizeof pair, sizeof pair);
-    return data + (uint64_t)(int64_t)pair[0] <= ip ? header + pair[1] : NULL;
+    return header + (uint64_t)(int64_t)pair[0] <= ip ? header + (uint64_t)(int64_t)pair[1] : 0;
 }
 
 static struct lk_rule rule_of(const struct program *p)
@@ -468,11 +480,11 @@ static struct lk_rule rule_of(const struct program *p)
     return rule;
 }
 
-struct lk_rule lk_cfi_rule(const void *eh_frame_hdr, uint64_t ip)
+struct lk_rule lk_cfi_rule(const void *eh_frame_hdr, const struct lk_memory *module, uint64_t ip)
 {
     struct program p = {.bad = false};
-    const uint8_t *fde = find_fde(eh_frame_hdr, ip);
-    if (!fde || !run_fde(&p, fde, ip))
+    uint64_t fde = find_fde(module, (uint64_t)(uintptr_t)eh_frame_hdr, ip);
+    if (!fde || !run_fde(&p, module, fde, ip))
         return (struct lk_rule){.kind = LK_RULE_UNKNOWN};
     return rule_of(&p);
 }

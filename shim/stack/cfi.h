@@ -30,8 +30,12 @@ struct lk_rule {
     int32_t cfa_offset;
 };
 
-/* The rule of the FDE in `eh_frame_hdr` (a PT_GNU_EH_FRAME segment, in memory) that covers the
- * instruction at `ip`. */
-struct lk_rule lk_cfi_rule(const void *eh_frame_hdr, uint64_t ip);
+struct lk_memory { /* where a module lies */
+    const void *start, *end;
+};
+
+/* The rule of the FDE in `eh_frame_hdr` (a PT_GNU_EH_FRAME segment of the module) that covers the
+ * instruction at `ip`. Whatever stands in there, nothing outside of the module is read. */
+struct lk_rule lk_cfi_rule(const void *eh_frame_hdr, const struct lk_memory *module, uint64_t ip);
 
 #endif

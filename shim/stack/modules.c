@@ -2,15 +2,14 @@
 #define _GNU_SOURCE
 #include "stack/modules.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "capture/state.h"
+#include "stack/image.h"
 #include "stack/rules.h"
 #include "sys.h"
 
@@ -82,66 +81,6 @@ static bool parse_mapping(const char *line, struct mapping *mapping)
     return at[0] == '/' || strcmp(at, "[vdso]") == 0;
 }
 
-/* ---- An ELF image in memory ---- */
-
-struct image {
-    uint64_t end, bias;
-    uint32_t build_id_bytes;
-    uint8_t build_id[32];
-};
-
-static void find_build_id(const char *notes, size_t bytes, struct image *image)
-{
-    while (bytes >= sizeof(ElfW(Nhdr))) {
-        ElfW(Nhdr) note;
-        memcpy(&note, notes, sizeof note);
-        size_t name = (note.n_namesz + 3u) & ~3u, content = (note.n_descsz + 3u) & ~3u;
-        if (name + content + sizeof note > bytes)
-            return;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-            memcmp(notes + sizeof note, "GNU", 4) == 0) {
-            image->build_id_bytes =
-                note.n_descsz < sizeof image->build_id ? note.n_descsz : sizeof image->build_id;
-            memcpy(image->build_id, notes + sizeof note + name, image->build_id_bytes);
-            return;
-        }
-        notes += sizeof note + name + content;
-        bytes -= sizeof note + name + content;
-    }
-}
-
-/* Reads the headers at the start of a mapping of the file's beginning. */
-static bool read_image(const struct mapping *mapping, struct image *image)
-{
-    const char *base = (const char *)(uintptr_t)mapping->start;
-    size_t mapped = mapping->end - mapping->start;
-    const ElfW(Ehdr) *file = (const void *)base;
-    memset(image, 0, sizeof *image);
-    if (mapped < sizeof *file || memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 ||
-        file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > mapped ||
-        file->e_phnum > (mapped - file->e_phoff) / sizeof(ElfW(Phdr)))
-        return false;
-    const ElfW(Phdr) *parts = (const void *)(base + file->e_phoff);
-    uint64_t first = UINT64_MAX, last = 0;
-    for (int i = 0; i < file->e_phnum; i++) {
-        if (parts[i].p_type != PT_LOAD)
-            continue;
-        if (parts[i].p_vaddr < first)
-            first = parts[i].p_vaddr;
-        if (parts[i].p_vaddr + parts[i].p_memsz > last)
-            last = parts[i].p_vaddr + parts[i].p_memsz;
-    }
-    if (first == UINT64_MAX)
-        return false;
-    image->bias = mapping->start - (first & ~(uint64_t)4095);
-    image->end = image->bias + last;
-    for (int i = 0; i < file->e_phnum && !image->build_id_bytes; i++)
-        if (parts[i].p_type == PT_NOTE && parts[i].p_offset < mapped &&
-            parts[i].p_filesz <= mapped - parts[i].p_offset)
-            find_build_id(base + parts[i].p_offset, parts[i].p_filesz, image);
-    return true;
-}
-
 /* ---- The table ---- */
 
 static struct lk_module *new_entry(size_t bytes)
@@ -169,7 +108,7 @@ static uint32_t free_place(void)
     return place;
 }
 
-static void add(const struct mapping *mapping, const struct image *image, bool comes_back)
+static void add(const struct mapping *mapping, const struct lk_image *image, bool comes_back)
 {
     size_t path_bytes = strlen(mapping->path);
     size_t bytes = (sizeof(struct lk_module) + path_bytes + 1 + 7) & ~(size_t)7;
@@ -207,7 +146,7 @@ static void add(const struct mapping *mapping, const struct image *image, bool c
 }
 
 static bool is_same(const struct known *known, const struct mapping *first,
-                    const struct image *image)
+                    const struct lk_image *image)
 {
     const struct lk_module *entry = known->entry;
     return known->start == first->start && known->end == image->end &&
@@ -234,9 +173,10 @@ static void contest(void)
 
 static void see(const struct mapping *first, uint64_t executable_start)
 {
-    struct image image;
+    struct lk_image image;
     bool comes_back = false, contests = false;
-    if (!first->readable || first->offset != 0 || !read_image(first, &image))
+    if (!first->readable || first->offset != 0 ||
+        !lk_image_read((const void *)(uintptr_t)first->start, first->end - first->start, &image))
         return;
     if (executable_start >= image.end)
         return;

@@ -3,10 +3,10 @@
 #include "stack/rules.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "sys.h"
 
 #define PLACES_BITS 16u
@@ -35,7 +35,7 @@ uint64_t lk_rules_generation = 1;
 void lk_rules_init(void)
 {
     table = lk_sys_memory_wiped(sizeof *table << PLACES_BITS);
-    find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_NEXT, "_dl_find_object");
+    find_object = (int (*)(void *, struct found_object *))lk_look_up(RTLD_NEXT, "_dl_find_object");
 }
 
 void lk_rules_forget(void)
@@ -48,7 +48,7 @@ static struct lk_rule find_rule(uint64_t ip)
     struct found_object object;
     if (!find_object || find_object((void *)(uintptr_t)ip, &object) != 0 || !object.eh_frame_hdr)
         return (struct lk_rule){.kind = LK_RULE_UNKNOWN};
-    return lk_cfi_rule(object.eh_frame_hdr, ip);
+    return lk_cfi_rule(object.eh_frame_hdr, &(struct lk_memory){object.start, object.end}, ip);
 }
 
 struct lk_rule lk_rule_of_interrupt(uint64_t ip)

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "stack/unwind.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -10,6 +9,8 @@
 #include <stddef.h>
 
 #include "init.h"
+#include "lookup.h"
+#include "real.h"
 #include "stack/unwinder.h"
 #include "sys.h"
 #include "thread.h"
@@ -57,8 +58,9 @@ static void after_fork_in_child(void)
 
 static walk_function *load_libunwind(void)
 {
-    void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-    void *function = library ? dlsym(library, "unw_backtrace") : NULL;
+    void *library =
+        LK_REAL(dlopen) ? LK_REAL(dlopen)("libunwind.so.8", RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *function = library ? lk_look_up(library, "unw_backtrace") : NULL;
     return function && lk_unwinder_bind(function) ? (walk_function *)function : NULL;
 }
 
@@ -73,7 +75,7 @@ void lk_unwind_init(void)
         fallback = true;
         walk = backtrace;
     }
-    dlerror();
+    lk_forget_loader_error();
     walk(frames, 4); /* what it sets up, it sets up now */
     __atomic_store_n(&gate->held, 1, __ATOMIC_RELAXED);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

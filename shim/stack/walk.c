@@ -67,23 +67,14 @@ static bool step_to(struct walk *w, struct lk_rule rule, uint64_t cfa)
     return true;
 }
 
-/* The kernel left a ucontext where the handler returns to; the registers in it may change between
- * two walks in ways that are not worth noting. */
+/* The registers that the kernel left there may change between two walks in ways that are not worth
+ * noting. */
 static bool step_over_signal(struct walk *w)
 {
-#ifdef __x86_64__
-    uint64_t registers = w->sp + 40; /* uc_mcontext.gregs: rbp 10, rsp 15, rip 16 */
     w->trace->repeatable = false;
-    w->ip = load(registers + 16 * 8);
-    w->bp = load(registers + 10 * 8);
-    w->sp = load(registers + 15 * 8);
     w->bp_origin = ORIGIN_CHECKED;
     w->interrupted = true;
-    return true;
-#else
-    (void)w;
-    return false;
-#endif
+    return lk_machine_interrupted(&w->ip, &w->sp, &w->bp);
 }
 
 static bool step(struct walk *w, struct lk_rule rule)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "capture/layout.h"
+#include "machine.h"
 
 /* The frame that a walk begins in: where the call into the shim returns to, the stack pointer then,
  * and the frame pointer. */
@@ -16,13 +17,7 @@ struct lk_caller {
     uint64_t ip, sp, bp;
 };
 
-/* Of the function that this is written in, which it gives a frame pointer. If it was reached by a
- * jump from a wrapper, this is the host's frame; else one of our own, which a walk leaves out. */
-#ifdef __x86_64__
-#define LK_CALLER_HERE() lk_caller_of(__builtin_frame_address(0))
-#else
-#define LK_CALLER_HERE() ((struct lk_caller){0, 0, 0})
-#endif
+/* LK_CALLER_HERE is in machine.h. */
 static inline struct lk_caller lk_caller_of(const void *frame)
 {
     const uint64_t *slots = frame;

@@ -10,7 +10,8 @@
 #include "text/utf8.h"
 
 #define PARTS_MAX 24u /* that are no punctuation */
-#define WORD_MAX  32u
+#define WORD_MAX  LK_TEMPLATE_WORD
+#define LEAD_MAX  24u
 
 /* A template on its way. */
 struct builder {
@@ -21,6 +22,9 @@ struct builder {
     uint32_t parts;
     bool hashed; /* somebody asks for the hash */
     bool done;
+    bool shows_lead; /* a namespace keeps its name, whatever becomes of other words */
+    bool has_lead;   /* and there is one, */
+    bool varies;     /* with something of a class after it */
 };
 
 /* ---- Output ---- */
@@ -65,9 +69,10 @@ static inline void copy(char *out, const char *text, size_t bytes)
 /* One more than the room may be used: that says that it was cut. */
 static inline void put(struct builder *b, const char *text, size_t bytes)
 {
-    bool cut = b->used + bytes > b->room;
+    size_t left = b->used < b->room ? b->room - b->used : 0;
+    bool cut = bytes > left;
     if (cut)
-        bytes = b->used < b->room ? b->room - b->used : 0;
+        bytes = left;
     copy(b->out + b->used, text, bytes);
     b->used = cut ? b->room + 1 : b->used + bytes;
     b->done |= cut;
@@ -168,11 +173,34 @@ static bool is_binary(const char *text, uint32_t bytes)
     return false;
 }
 
-static void put_word(struct builder *b, const char *word, uint32_t bytes, lk_template_keeps *keeps,
-                     void *context)
+/* What a key begins with, as programs name their caches: "llm:". */
+static bool is_lead(const struct builder *b, const struct lk_lexer *lexer,
+                    const struct lk_token *token)
 {
-    if (bytes > WORD_MAX || (keeps && !keeps(context, b->hash, hash_of(word, bytes))))
+    const char *word = lexer->text + token->offset;
+    if (!b->shows_lead || token->offset || token->token_class != LK_CLASS_WORD ||
+        token->bytes > LEAD_MAX || token->bytes >= lexer->bytes || !is_strong(word[token->bytes]))
+        return false;
+    for (uint32_t i = 0; i < token->bytes; i++)
+        if (!(word[i] >= 'a' && word[i] <= 'z') && !(i && word[i] >= '0' && word[i] <= '9') &&
+            word[i] != '_')
+            return false;
+    return true;
+}
+
+static void put_word(struct builder *b, const struct lk_lexer *lexer, const struct lk_token *token,
+                     const struct lk_template_words *words)
+{
+    const char *word = lexer->text + token->offset;
+    uint32_t bytes = token->bytes;
+    bool is_version = token->token_class == LK_CLASS_VERSION, lead = is_lead(b, lexer, token);
+    char name[LK_TEMPLATE_WORD];
+    b->has_lead |= lead;
+    if (bytes > WORD_MAX ||
+        (words->keeps && !words->keeps(words->context, b->hash, hash_of(word, bytes))))
         put_name(b, "<text>");
+    else if (words->names && !lead)
+        put_hashed(b, name, words->names(word, bytes, is_version, name));
     else
         put_hashed(b, word, bytes);
 }
@@ -190,9 +218,8 @@ static void put_punctuation(struct builder *b, const struct lk_lexer *lexer, uin
 }
 
 static void put_part(struct builder *b, struct lk_lexer *lexer, const struct lk_token *token,
-                     lk_template_keeps *keeps, void *context)
+                     const struct lk_template_words *words)
 {
-    const char *text = lexer->text + token->offset;
     uint32_t model;
     if (++b->parts > PARTS_MAX) {
         put_name(b, "<text>");
@@ -200,18 +227,19 @@ static void put_part(struct builder *b, struct lk_lexer *lexer, const struct lk_
     } else if (token->token_class == LK_CLASS_WORD &&
                (model = lk_model_name(lexer->text, lexer->bytes, token->offset))) {
         put_name(b, "<model>");
+        b->varies = true;
         lexer->at = token->offset + model;
     } else if (token->token_class == LK_CLASS_WORD || token->token_class == LK_CLASS_VERSION) {
-        put_word(b, text, token->bytes, keeps, context);
+        put_word(b, lexer, token, words);
     } else {
         put_name(b, name_of(token));
+        b->varies = true;
     }
 }
 
-size_t lk_template(const char *key, size_t bytes, char *out, size_t room, lk_template_keeps *keeps,
-                   void *context)
+static struct builder build(const char *key, size_t bytes, struct builder b,
+                            const struct lk_template_words *words)
 {
-    struct builder b = {.out = out, .room = room, .hashed = keeps != NULL};
     struct lk_lexer lexer = lk_lexer(key, bytes);
     struct lk_token token;
     while (!b.done && lk_lex_next(&lexer, &token)) {
@@ -226,8 +254,20 @@ size_t lk_template(const char *key, size_t bytes, char *out, size_t room, lk_tem
             end_with(&b, "<binary>");
             break;
         default:
-            put_part(&b, &lexer, &token, keeps, context);
+            put_part(&b, &lexer, &token, words);
         }
     }
+    return b;
+}
+
+size_t lk_template(const char *key, size_t bytes, char *out, size_t room,
+                   const struct lk_template_words *words)
+{
+    const struct builder empty = {.out = out, .room = room, .hashed = words->keeps != NULL};
+    struct builder b = empty;
+    b.shows_lead = words->names != NULL;
+    b = build(key, bytes, b, words);
+    if (b.has_lead && !b.varies) /* words and nothing else: may be anybody's */
+        b = build(key, bytes, empty, words);
     return finish(&b);
 }

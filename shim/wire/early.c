@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "wire/early.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -91,9 +92,12 @@ int lk_early_dup(int fd)
     return (int)syscall(SYS_dup, fd);
 }
 
+/* Newer processors' kernels have no dup2. */
 int lk_early_dup2(int from, int to)
 {
-    return (int)syscall(SYS_dup2, from, to);
+    if (from == to)
+        return fcntl(from, F_GETFD) < 0 ? -1 : to;
+    return (int)syscall(SYS_dup3, from, to, 0);
 }
 
 int lk_early_dup3(int from, int to, int flags)

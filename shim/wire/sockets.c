@@ -67,7 +67,9 @@ static size_t peer_of(const struct lk_traffic *traffic, char *out, size_t room)
 static uint64_t identity_of(uint64_t owner)
 {
     struct stat about;
-    return fstat((int)(owner >> 1), &about) == 0 ? about.st_ino ^ (uint64_t)about.st_dev << 40 : 0;
+    return lk_sys_fstat((int)(owner >> 1), &about) == 0
+               ? about.st_ino ^ (uint64_t)about.st_dev << 40
+               : 0;
 }
 
 static const struct lk_stream_kind socket_kind = {.peer = peer_of, .identity = identity_of};

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "machine.h"
 #include "sys.h"
 #include "wire/buffers.h"
 #include "wire/flow.h"
@@ -121,7 +122,7 @@ static bool take_lock(struct lk_stream *stream)
     for (uint32_t i = 0; i < SPINS; i++) {
         if (!__atomic_load_n(&stream->lock, __ATOMIC_RELAXED) && lk_try_lock(&stream->lock))
             return true;
-        __builtin_ia32_pause();
+        lk_machine_relax();
     }
     return false;
 }

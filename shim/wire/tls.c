@@ -4,12 +4,12 @@
  * through TLS its own wrappers have seen.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "config.h"
+#include "loader.h"
 #include "real.h"
 #include "sys.h"
 #include "thread.h"
@@ -128,7 +128,7 @@ static const struct lk_stream_kind tls_kind = {.peer = peer_of};
 static bool is_hiredis(const void *caller)
 {
     Dl_info info;
-    return dladdr(caller, &info) && info.dli_fname &&
+    return lk_loader.addr(caller, &info) && info.dli_fname &&
            (strstr(info.dli_fname, "libhiredis") || strstr(info.dli_fname, "libvalkey"));
 }
 

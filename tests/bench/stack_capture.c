@@ -2,7 +2,7 @@
 // operation is a capture. To measure another way of capturing, add a row to `methods`; what it
 // needs of the shim is named by a `links:` line like those of the unit tests. Usage: stack_capture
 // METHOD CAPTURES [DEPTH]
-// links: shim/stack/cache.c shim/stack/walk.c shim/stack/rules.c shim/stack/cfi.c shim/sys.c
+// links: shim/stack/cache.c shim/stack/walk.c shim/stack/rules.c shim/stack/cfi.c shim/sys.c shim/loader.c shim/dynamic.c
 #include "common/bench.h"
 
 #include <dlfcn.h>

@@ -35,42 +35,6 @@ load lib
     [ "$(stat -c %s "$DIR"/captures/*.leakey)" -le $((1 << 20)) ]
 }
 
-@test "paused: nothing is recorded until resume, and pause stops it again" {
-    export LEAKEY_SAMPLE=4K LEAKEY_PAUSED=1
-    start_with_shim service "$ROOT/build/tests/leak_steady" 100000
-    pid=$STARTED
-    wait_until 10 compgen -G "$DIR/captures/*.leakey"
-    sleep 0.3
-    leakey report --format json "$DIR/captures" >"$DIR/paused.json"
-    jqr "$DIR/paused.json" '.heap.allocated_count == 0'
-    leakey resume "$pid"
-    sleep 0.5
-    leakey pause "$pid"
-    sleep 0.1
-    leakey report --format json "$DIR/captures" >"$DIR/one.json"
-    jqr "$DIR/one.json" '.heap.allocated_count > 0'
-    sleep 0.3
-    leakey report --format json "$DIR/captures" >"$DIR/two.json"
-    [ "$(jq .heap.allocated_count "$DIR/one.json")" = "$(jq .heap.allocated_count "$DIR/two.json")" ]
-    run leakey resume $$
-    [ "$status" -eq 2 ]
-}
-
-@test "a child forked after resume records, for its parent had been told to" {
-    cat >"$DIR/waits.c" <<'END'
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-static void *volatile keep;
-int main(void) {
-    char go;
-    if (read(0, &go, 1) != 1) return 1;
-    pid_t child = fork();
-    for (int i = 0; i < 100; i++) keep = memset(malloc(4000), 1, 4000);
-    if (child == 0) _exit(0);
-    return waitpid(child, 0, 0) != child;
-}
 END
     gcc "$DIR/waits.c" -o "$DIR/waits"
     mkfifo "$DIR/go"

@@ -26,7 +26,7 @@ program_agrees() { # PROGRAM OPTION...
 }
 
 @test "hiredis over TLS: each command once, though it passes through libhiredis and through libssl" {
-    "$ROOT/scripts/fetch-trixie" >"$DIR/fetch.log" 2>&1 || skip_loud "$(tail -n 1 "$DIR/fetch.log")"
+    "$ROOT/scripts/fetch-debian" trixie >"$DIR/fetch.log" 2>&1 || skip_loud "$(tail -n 1 "$DIR/fetch.log")"
     trixie=$ROOT/build/trixie/usr libraries=$ROOT/build/trixie/usr/lib/x86_64-linux-gnu
     gcc -O1 -I "$trixie/include" "$CLIENTS/hiredis_tls.c" -o "$DIR/hiredis_tls" -L "$libraries" \
         -l:libhiredis_ssl.so.1.1.0 -l:libhiredis.so.1.1.0 -Wl,-rpath,"$libraries"

@@ -8,7 +8,7 @@ load lib
 need_newer() {
     local name
     for name in "$@"; do
-        [ -e "$ROOT/build/tests/$name" ] || skip_loud "Debian 13's hiredis could not be had (scripts/fetch-trixie)"
+        [ -e "$ROOT/build/tests/$name" ] || skip_loud "Debian 13's hiredis could not be had (scripts/fetch-debian)"
     done
 }
 
@@ -200,6 +200,6 @@ webdis_agrees() { # LIBRARY-PATH WEBDIS
 
 @test "webdis on hiredis 1.x: calls, hits and misses are the server's own" {
     local place=$ROOT/build/trixie
-    [ -e "$place/usr/bin/webdis" ] || skip_loud "Debian 13's webdis could not be had (scripts/fetch-trixie)"
+    [ -e "$place/usr/bin/webdis" ] || skip_loud "Debian 13's webdis could not be had (scripts/fetch-debian)"
     webdis_agrees "$place/usr/lib/x86_64-linux-gnu" "$place/usr/bin/webdis"
 }

@@ -8,6 +8,7 @@
 # row COMMAND...: runs COMMAND without the shim, then with it, sampled and with every allocation, each in a fresh empty
 # directory and for at most ROW_SECONDS (60). Afterwards $ROW_STATUS is its exit status, 128 + N when signal N ended it,
 # $DIR/plain, $DIR/4K and $DIR/all are those directories, and beside them are NAME.out, NAME.err and NAME.captures.
+# ROW_PRELOAD and ROW_BEFORE are preloaded in every run, the one after the shim and the other before it.
 # ROW_SAME=MESSAGES-SED in the environment is applied to messages before they are compared: for pids, addresses.
 # ROW_CAPTURES=FUNCTION looks at the directory of captures instead of row_captures.
 row() {
@@ -32,8 +33,9 @@ row_run() { # MODE COMMAND...
     local mode=$1 settings=()
     shift
     [ "$mode" = plain ] ||
-        settings=("LD_PRELOAD=$SHIM${ROW_PRELOAD:+:$ROW_PRELOAD}" "LEAKEY_OUTPUT=$DIR/$mode.captures" "LEAKEY_SAMPLE=$mode")
-    [ "$mode" != plain ] || [ -z "${ROW_PRELOAD:-}" ] || settings=("LD_PRELOAD=$ROW_PRELOAD")
+        settings=("LD_PRELOAD=${ROW_BEFORE:+$ROW_BEFORE:}$SHIM${ROW_PRELOAD:+:$ROW_PRELOAD}" "LEAKEY_OUTPUT=$DIR/$mode.captures" "LEAKEY_SAMPLE=$mode")
+    [ "$mode" != plain ] || [ -z "${ROW_BEFORE:-}${ROW_PRELOAD:-}" ] ||
+        settings=("LD_PRELOAD=${ROW_BEFORE:-}${ROW_PRELOAD:+:$ROW_PRELOAD}")
     # Started from the fresh directory; timeout stands outside of the preload. What bash says of a signal is not among
     # the command's messages.
     (cd "$DIR/$mode" && exec timeout -k 5 "${ROW_SECONDS:-60}" env ${settings[@]+"${settings[@]}"} "$@" \

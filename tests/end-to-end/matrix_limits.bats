@@ -44,8 +44,8 @@ cut_row() {
     done
 }
 
-@test "the capture cut to nothing, to half, to 100 bytes while the process works" {
-    for size in 0 half 100; do
+@test "the capture cut to nothing and to half while the process works" {
+    for size in 0 half; do
         cut_row $size work
         [ "$ROW_STATUS" -eq 0 ]
     done
@@ -53,8 +53,6 @@ cut_row() {
 
 @test "the capture cut while four threads work, and while a child by fork is to come" {
     cut_row 0 threads
-    [ "$ROW_STATUS" -eq 0 ]
-    cut_row half threads
     [ "$ROW_STATUS" -eq 0 ]
     cut_row 0 forks
     [ "$ROW_STATUS" -eq 0 ]
@@ -165,8 +163,6 @@ memory_row() {
 
 @test "limited address space and limited data: recorded, and nearly all is left to the host" {
     memory_row prlimit --as=$((1 << 30)) "$(program limited)" as=$((1 << 30))
-    memory_row prlimit --as=$((256 << 20)) "$(program limited)" as=$((256 << 20))
-    memory_row prlimit --data=$((1 << 30)) "$(program limited)" data=$((1 << 30))
     memory_row prlimit --data=$((64 << 20)) "$(program limited)" data=$((64 << 20))
 }
 
@@ -281,27 +277,31 @@ latest_capture() { # DIRECTORY
 # --- seccomp
 
 # Each refused by itself, from before the program begins: to the loader, libc and the shim alike.
-filtered_row() { # ERRNO REASON
-    local mode calls=(fallocate fchmod fcntl ftruncate getpid getrandom gettid madvise membarrier memfd_create poll
-        prlimit64 process_vm_readv pwrite64 readlink rseq rt_sigaction sched_yield statx unlink)
+filtered_row() { # ERRNO REASON CALL...
+    local mode errno=$1 reason=$2 calls=("${@:3}")
     # shellcheck disable=SC2016  # for the sh that starts them
     ROW_SAME='/^leakey: nothing is recorded: /d' row sh -c 'program=$1 refusal=$2; shift 2
         for call; do "$program" start $refusal $call; done; "$program" start $refusal "$@"' \
-        sh "$(program filtered)" "$1" "${calls[@]}" openat-create mmap-shared || return
+        sh "$(program filtered)" "$errno" "${calls[@]}" openat-create mmap-shared || return
     [ "$ROW_STATUS" -eq 0 ] || return
     [ "$(grep -cx 'refused 1' "$DIR/all.out")" -eq $((${#calls[@]} + 2)) ] || return
     grep -qx "refused $((${#calls[@]} + 2))" "$DIR/all.out" || return
     # Only these two cannot be done without. Where poll is refused too, nothing is said: it might wait.
     for mode in 4K all; do
-        same_text "what the shim said ($mode)" "$(yes "leakey: nothing is recorded: $2" | head -n 2)" "$(<"$DIR/$mode.err")" ||
+        same_text "what the shim said ($mode)" "$(yes "leakey: nothing is recorded: $reason" | head -n 2)" "$(<"$DIR/$mode.err")" ||
             return
     done
     [ "$(lost_blocks all)" -eq $((1000 * ${#calls[@]})) ]
 }
 
-@test "seccomp: each call that the shim would like refused with EPERM" { filtered_row EPERM 'not permitted'; }
+@test "seccomp: each call that the shim would like refused with EPERM" {
+    filtered_row EPERM 'not permitted' fallocate fchmod fcntl ftruncate getpid getrandom gettid madvise membarrier \
+        memfd_create poll prlimit64 process_vm_readv pwrite64 readlink rseq rt_sigaction sched_yield statx unlink
+}
 
-@test "seccomp: each call that the shim would like refused with ENOSYS" { filtered_row ENOSYS 'the system call is not to be had'; }
+@test "seccomp: calls that an old kernel has not refused with ENOSYS" {
+    filtered_row ENOSYS 'the system call is not to be had' fallocate getrandom madvise poll prlimit64
+}
 
 @test "seccomp after start: any call that kills but the program's own, gettid, getpid and getsockopt" {
     row "$(program filtered)" later kill brk clone3 exit exit_group futex ioctl madvise mmap mprotect munmap newfstatat rseq \

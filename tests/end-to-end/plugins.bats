@@ -7,7 +7,7 @@ OLD=$ROOT/build/tests/cache_plugin.so
 NEW=$ROOT/build/tests/cache_plugin-1.x.so
 
 need_newer() {
-    [ -e "$NEW" ] || skip_loud "Debian 13's hiredis could not be had (scripts/fetch-trixie)"
+    [ -e "$NEW" ] || skip_loud "Debian 13's hiredis could not be had (scripts/fetch-debian)"
 }
 
 run_plugins() { # MODE PLUGIN...

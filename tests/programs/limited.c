@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     while (++i < argc)
         set(argv[i]);
     work(4000);
-    for (int round = 0; round < 100000; round++)
+    for (int round = 0; round < 60000; round++)
         use_block(64 + (size_t)round % 64);
     for (i = 1; i < argc; i++)
         if (find(argv[i], &value))

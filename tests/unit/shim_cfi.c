@@ -1,5 +1,6 @@
 /* Unwind rules: over real modules the same as libunwind's, address by address; over damaged bytes
  * unknown, and never read beyond. */
+// machine: x86-64
 // links: shim/stack/cfi.c
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -70,13 +71,13 @@ static struct {
     uint64_t ips, kinds[LK_RULE_END + 1], compared;
 } seen;
 
-static void compare_step(const void *header, uint64_t ip)
+static void compare_step(const void *header, const struct lk_memory *memory, uint64_t ip)
 {
     static uint64_t cursor[127];
     static ucontext_t context;
     struct frame frame = {.sp = (uint64_t)(uintptr_t)&words[WORDS / 2],
                           .bp = (uint64_t)(uintptr_t)&words[WORDS / 2 + 4000]};
-    struct lk_rule rule = lk_cfi_rule(header, ip);
+    struct lk_rule rule = lk_cfi_rule(header, memory, ip);
     seen.ips++;
     seen.kinds[rule.kind]++;
     if (rule.kind == LK_RULE_UNKNOWN || rule.kind == LK_RULE_SIGNAL)
@@ -115,16 +116,31 @@ __attribute__((noinline)) static void *realigned(size_t bytes)
     return more == local ? NULL : words;
 }
 
-static void compare_own_function(const uint8_t *header)
+static void compare_own_function(const uint8_t *header, const struct lk_memory *memory)
 {
     for (uint64_t at = 0; at < 64; at++)
-        compare_step(header, (uint64_t)(uintptr_t)realigned + at);
+        compare_step(header, memory, (uint64_t)(uintptr_t)realigned + at);
+}
+
+static struct lk_memory memory_of(const struct dl_phdr_info *module)
+{
+    uintptr_t start = UINTPTR_MAX, end = 0;
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &module->dlpi_phdr[i];
+        uintptr_t from = module->dlpi_addr + part->p_vaddr;
+        if (part->p_type != PT_LOAD)
+            continue;
+        start = from < start ? from : start;
+        end = from + part->p_memsz > end ? from + part->p_memsz : end;
+    }
+    return (struct lk_memory){(const void *)start, (const void *)end};
 }
 
 /* Some hundred functions of the module, at their first bytes and at random ones. */
 static int compare_module(struct dl_phdr_info *module, size_t bytes, void *unused)
 {
     const uint8_t *header = NULL;
+    struct lk_memory memory = memory_of(module);
     (void)bytes, (void)unused;
     if (strstr(module->dlpi_name, "vdso") || strstr(module->dlpi_name, "san.so"))
         return 0;
@@ -134,7 +150,7 @@ static int compare_module(struct dl_phdr_info *module, size_t bytes, void *unuse
     if (!header || header[2] != 0x03)
         return 0;
     if (!*module->dlpi_name)
-        compare_own_function(header);
+        compare_own_function(header, &memory);
     uint32_t count;
     memcpy(&count, header + 8, sizeof count);
     for (uint32_t n = 0; n < 600; n++) {
@@ -145,9 +161,9 @@ static int compare_module(struct dl_phdr_info *module, size_t bytes, void *unuse
         uint64_t start = (uint64_t)(uintptr_t)(header + starts[0]);
         uint64_t length = (uint64_t)(starts[1] - starts[0]);
         for (uint64_t at = 0; at < 20 && at < length; at++)
-            compare_step(header, start + at);
+            compare_step(header, &memory, start + at);
         for (int k = 0; k < 30; k++)
-            compare_step(header, start + next_random() % length);
+            compare_step(header, &memory, start + next_random() % length);
     }
     return 0;
 }
@@ -253,7 +269,8 @@ static int end(void **state)
 /* The function is where the header is. */
 static struct lk_rule rule_at(uint64_t offset)
 {
-    return lk_cfi_rule(made.header, (uint64_t)(uintptr_t)made.header + offset);
+    const struct lk_memory memory = {made.memory, made.memory + 4 * (size_t)PAGE};
+    return lk_cfi_rule(made.header, &memory, (uint64_t)(uintptr_t)made.header + offset);
 }
 
 static void hand_made_rules_are_read(void **state)
@@ -382,6 +399,32 @@ static void every_truncation_is_read_safely(void **state)
     }
 }
 
+/* Neither the header, nor its table, nor an entry may lead out of the module. */
+static void nothing_outside_of_the_module_is_read(void **state)
+{
+    const uint8_t *page = made.header;
+    const uint64_t ip = (uint64_t)(uintptr_t)made.header;
+    const struct lk_memory nowhere = {page, page}, without_cie = {page, page + PAGE},
+                           cut_header = {page, page + 13}, cut_fde = {made.memory, made.fde + 20},
+                           behind = {page + 1, page + PAGE};
+    const struct lk_memory *const modules[] = {&nowhere, &without_cie, &cut_header, &cut_fde,
+                                               &behind};
+    (void)state;
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        assert_int_equal(lk_cfi_rule(made.header, modules[i], ip).kind, LK_RULE_UNKNOWN);
+    static const uint32_t counts[] = {PAGE / 8, UINT32_MAX};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        memcpy(made.header + 8, &counts[i], 4);
+        assert_int_equal(lk_cfi_rule(made.header, &without_cie, ip).kind, LK_RULE_UNKNOWN);
+    }
+    static const int32_t far[] = {INT32_MAX, INT32_MIN, -3 * (int32_t)PAGE};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        make_good();
+        memcpy(made.header + 16, &far[i], 4);
+        assert_int_equal(rule_at(0).kind, LK_RULE_UNKNOWN);
+    }
+}
+
 static void every_byte_may_be_anything(void **state)
 {
     (void)state;
@@ -416,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(instructions_do_what_they_should, begin, end),
         cmocka_unit_test_setup_teardown(entries_that_are_not_understood_are_unknown, begin, end),
         cmocka_unit_test_setup_teardown(every_truncation_is_read_safely, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_outside_of_the_module_is_read, begin, end),
         cmocka_unit_test_setup_teardown(every_byte_may_be_anything, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

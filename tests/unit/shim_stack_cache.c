@@ -1,5 +1,5 @@
 /* The verified stack cache: what it finds is true, whatever has happened to the stack since. */
-// links: shim/stack/cache.c shim/stack/rules.c shim/stack/cfi.c
+// links: shim/stack/cache.c shim/stack/rules.c shim/stack/cfi.c shim/loader.c shim/dynamic.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

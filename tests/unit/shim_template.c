@@ -61,12 +61,14 @@ static const struct {
     {"google/maps:opt-out", "google/maps:opt-out"},
 };
 
+static const struct lk_template_words stay;
+
 static void makes_the_template_of_each_row(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[257];
-        out[lk_template(rows[i].key, strlen(rows[i].key), out, 256, NULL, NULL)] = 0;
+        out[lk_template(rows[i].key, strlen(rows[i].key), out, 256, &stay)] = 0;
         if (strcmp(out, rows[i].template_text) != 0)
             fail_msg("\"%s\": \"%s\", not \"%s\"", rows[i].key, out, rows[i].template_text);
     }
@@ -76,17 +78,17 @@ static void cuts_with_dots_at_a_character(void **state)
 {
     char out[16] = "";
     (void)state;
-    assert_int_equal(lk_template("abcdefghij:klm", 14, out, 8, NULL, NULL), 8);
+    assert_int_equal(lk_template("abcdefghij:klm", 14, out, 8, &stay), 8);
     assert_memory_equal(out, "abcde...", 8);
     assert_int_equal(lk_template("abcd\xc3\xa9"
                                  "fghij",
-                                 11, out, 8, NULL, NULL),
+                                 11, out, 8, &stay),
                      7);
     assert_memory_equal(out, "abcd...", 7);
-    assert_int_equal(lk_template("abc", 3, out, 3, NULL, NULL), 3);
-    assert_int_equal(lk_template("abcd", 4, out, 2, NULL, NULL), 2);
+    assert_int_equal(lk_template("abc", 3, out, 3, &stay), 3);
+    assert_int_equal(lk_template("abcd", 4, out, 2, &stay), 2);
     assert_memory_equal(out, "..", 2);
-    assert_int_equal(lk_template("abcd", 4, out, 0, NULL, NULL), 0);
+    assert_int_equal(lk_template("abcd", 4, out, 0, &stay), 0);
 }
 
 /* ---- Words that are too many ---- */
@@ -105,12 +107,14 @@ static bool keeps(void *context, uint64_t prefix_hash, uint64_t word_hash)
     return ++asked->count != asked->refused;
 }
 
+#define WORDS(asked_of) ((struct lk_template_words){.keeps = keeps, .context = &(asked_of)})
+
 static void asks_for_words_alone(void **state)
 {
     struct asked asked = {.refused = 2};
     char out[64];
     (void)state;
-    size_t bytes = lk_template("user:alice:42:gpt-4o:v3", 23, out, sizeof out, keeps, &asked);
+    size_t bytes = lk_template("user:alice:42:gpt-4o:v3", 23, out, sizeof out, &WORDS(asked));
     assert_int_equal(bytes, strlen("user:<text>:<number>:<model>:v3"));
     assert_memory_equal(out, "user:<text>:<number>:<model>:v3", bytes);
     assert_int_equal(asked.count, 3); /* user, alice, v3 */
@@ -121,13 +125,53 @@ static void hashes_tell_places_and_words_apart(void **state)
     struct asked a = {.count = 0}, b = {.count = 0}, c = {.count = 0};
     char out[64];
     (void)state;
-    lk_template("user:alice", 10, out, sizeof out, keeps, &a);
-    lk_template("user:bob", 8, out, sizeof out, keeps, &b);
-    lk_template("team:alice", 10, out, sizeof out, keeps, &c);
+    lk_template("user:alice", 10, out, sizeof out, &WORDS(a));
+    lk_template("user:bob", 8, out, sizeof out, &WORDS(b));
+    lk_template("team:alice", 10, out, sizeof out, &WORDS(c));
     assert_true(a.prefixes[1] == b.prefixes[1]);
     assert_true(a.words[1] != b.words[1]);
     assert_true(a.prefixes[1] != c.prefixes[1]);
     assert_true(a.words[1] == c.words[1]);
+}
+
+static size_t star(const char *word, uint32_t bytes, bool is_version, char *out)
+{
+    (void)word;
+    (void)bytes;
+    memcpy(out, is_version ? "<v>" : "<w>", 3);
+    return 3;
+}
+
+/* Of the key's own text punctuation alone is left, and a namespace in front of what varies. */
+static void words_may_have_other_names(void **state)
+{
+    static const struct {
+        const char *key, *template_text;
+    } hidden[] = {
+        {"hunter2", "<w>"},
+        {"user:alice:v3", "<w>:<w>:<v>"},
+        {"llm:gpt-4o:6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "llm:<model>:<uuid>"},
+        {"user:42", "user:<number>"},
+        {"user:42:alice", "user:<number>:<w>"},
+        {"user_2/42", "<w>_<number>/<number>"},
+        {"user/42", "user/<number>"},
+        {"user:alice", "<w>:<w>"},
+        {"Alice:42", "<w>:<number>"},
+        {"user-42", "<w>-<number>"},
+        {"42:user:43", "<number>:<w>:<number>"},
+        {"thesentencessentenceisasentence:42", "<w>:<number>"},
+        {"translate: hello 42", "<w>:<text>"},
+        {"user:{a b}", "<w>:<text>"},
+        {"\xc3\xa9t\xc3\xa9", "<w>"},
+        {"1.2.3:42", "<v>:<number>"},
+    };
+    const struct lk_template_words words = {.names = star};
+    char out[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        out[lk_template(hidden[i].key, strlen(hidden[i].key), out, 63, &words)] = 0;
+        assert_string_equal(out, hidden[i].template_text);
+    }
 }
 
 int main(void)
@@ -137,6 +181,7 @@ int main(void)
         cmocka_unit_test(cuts_with_dots_at_a_character),
         cmocka_unit_test(asks_for_words_alone),
         cmocka_unit_test(hashes_tell_places_and_words_apart),
+        cmocka_unit_test(words_may_have_other_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

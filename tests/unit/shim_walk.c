@@ -1,5 +1,6 @@
 /* Walks by rules give libunwind's frames: through deep and odd stacks, signals, other stacks. */
-// links: shim/stack/walk.c shim/stack/rules.c shim/stack/cfi.c shim/sys.c
+// machine: x86-64
+// links: shim/stack/walk.c shim/stack/rules.c shim/stack/cfi.c shim/sys.c shim/loader.c shim/dynamic.c
 // libs: -Wl,--defsym=__ehdr_start=walk_image
 #define _GNU_SOURCE
 #include <alloca.h>

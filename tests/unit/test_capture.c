@@ -241,6 +241,44 @@ static void overwritten_segments_are_known(void **state)
     capture_free(c);
 }
 
+/* ---- Pauses ---- */
+
+static void put_pauses(uint8_t *bytes, const struct lk_pause *pauses, size_t count)
+{
+    ((struct lk_header *)(void *)bytes)->pauses = (uint32_t)count;
+    memcpy(bytes + LK_PAUSES_OFFSET, pauses, MIN(count, LK_PAUSES) * sizeof(*pauses));
+}
+
+static void pauses_are_left_out_of_the_time(void **state)
+{
+    (void)state;
+    const struct lk_pause two[] = {{100, 300}, {400, 0}};
+    struct builder *b = build_all();
+    builder_header(b)->end = LK_END_EXIT;
+    builder_header(b)->end_ns = 1000;
+    size_t size;
+    uint8_t *bytes = builder_bytes(b, &size);
+    builder_free(b);
+    put_pauses(bytes, two, 2);
+    struct capture *c = open_bytes(bytes, size);
+    assert_int_equal(c->damage, 0);
+    assert_int_equal(c->duration_ns, 1000);
+    assert_int_equal(c->paused_ns, 800); /* the second went on to the end */
+    const uint64_t recorded[][2] = {{0, 0}, {100, 100}, {250, 100}, {350, 150}, {1000, 200}};
+    for (size_t i = 0; i < G_N_ELEMENTS(recorded); i++)
+        assert_int_equal(capture_recorded_ns(c, recorded[i][0]), recorded[i][1]);
+    assert_int_equal(capture_time_of(c, 100), 100);
+    assert_int_equal(capture_time_of(c, 150), 350);
+    capture_free(c);
+    const struct lk_pause crossed[] = {{100, 300}, {200, 500}};
+    put_pauses(bytes, crossed, 2);
+    c = open_bytes(bytes, size);
+    assert_int_equal(c->damage, 1);
+    assert_int_equal(c->paused_ns, 200);
+    capture_free(c);
+    g_free(bytes);
+}
+
 /* ---- Refusals ---- */
 
 static void refuse(const uint8_t *bytes, size_t size, const char *part_of_message)
@@ -533,6 +571,7 @@ int main(void)
         cmocka_unit_test(many_threads_are_merged_stably),
         cmocka_unit_test(coarse_timeline_begins_where_the_fine_one_ends),
         cmocka_unit_test(overwritten_segments_are_known),
+        cmocka_unit_test(pauses_are_left_out_of_the_time),
         cmocka_unit_test(what_is_no_capture_is_refused),
         cmocka_unit_test(every_truncation_gives_an_answer),
         cmocka_unit_test(every_flipped_byte_gives_an_answer),

@@ -394,6 +394,14 @@ static void statistics_agree_with_tables(void **state)
     assert_near(expected_windows(5, 7), 7 * (1 - pow(6.0 / 7, 5)), 1e-9);
     struct work_clock clock = {.start_ns = 100, .end_ns = 200};
     assert_near(work_share(&clock, 150), 0.5, 1e-9);
+    struct capture_pause pause = {120, 180};
+    struct capture paused = {.pauses = g_array_new(FALSE, FALSE, sizeof(pause))};
+    g_array_append_val(paused.pauses, pause);
+    clock.capture = &paused;
+    assert_near(work_share(&clock, 150), 0.5, 1e-9);
+    assert_near(work_share(&clock, 190), 0.75, 1e-9);
+    assert_int_equal(work_time(&clock, 0.75), 190);
+    g_array_free(paused.pauses, TRUE);
     uint64_t ticks[] = {100, 101, 102, 190};
     clock.ticks = ticks;
     clock.count = 4;

@@ -86,6 +86,7 @@ static void put_capture(struct rows *rows, const struct capture_report *report,
     row_flag(rows, report->stack_fallback);
     row_flag(rows, report->heap);
     row_flag(rows, report->cache);
+    row_real(rows, report->paused_seconds);
     put_capture_totals(rows, report, capture, sites);
     row_end(rows);
 }

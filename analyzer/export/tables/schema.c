@@ -38,6 +38,7 @@ const struct table tables[TABLES + 1] = {
              {"stack_fallback", FLAG, "no libunwind was found"},
              {"heap", FLAG, "whether the heap was recorded"},
              {"cache", FLAG, "whether the cache was recorded"},
+             {"paused_seconds", REAL, "of duration_seconds"},
              {"allocated_bytes", NUMBER, ""},
              {"allocated_count", NUMBER, ""},
              {"freed_bytes", NUMBER, ""},

@@ -61,6 +61,7 @@ function Row({ capture, side }) {
       <td data-name="Started">{capture.started ? capture.started.replace("T", " ").replace(/\.\d+Z$/, " UTC") : "unknown"}</td>
       <td data-name="Duration" class="number">
         {seconds(capture.duration_seconds)}
+        {capture.paused_count > 0 && `, ${seconds(capture.paused_seconds)} of it paused`}
       </td>
       <td data-name="Ended by">{ends[capture.end] ?? capture.end}</td>
       <td data-name="Sampled">
