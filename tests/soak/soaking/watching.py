@@ -89,5 +89,5 @@ def run(ground, measures, seconds):
     measures.tell("serve", "scrapes", scrapes, "")
     measures.at_least("serve", "scrapes that saw the guest", seen, 1)
     for name in ("serve", "top"):
-        measures.flat(name, "private memory", *watch.series[name].of("host"), slack_kib=8 * ground.warm_up_kib())
+        measures.flat(name, "private memory", *watch.series[name].of("host"), slack_kib=16 * ground.warm_up_kib())
         measures.steady(name, "descriptors, more", *watch.series[name].of("descriptors"), DESCRIPTORS_MEMBER)
