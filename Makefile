@@ -323,17 +323,15 @@ workloads: $(WORKLOADS) $(WORKLOAD_PRELOADS)
 
 # Test and demo install what is missing before anything is compiled, so they build by a second make; it uses every
 # core unless the first was told otherwise.
-SANITIZED := address,undefined
 rebuild = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,--silent) \
 	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-test: ## every test; T=PATTERN chooses by file or test name; SAN=thread runs the unit tests that have threads under that sanitizer
+test: ## every test; T=PATTERN chooses by file or test name; SAN=address,undefined or SAN=thread: the unit tests under these
 	@scripts/install-deps build test
 ifeq ($(SAN),)
 	@scripts/fetch-debian || true
 	+$(Q)$(rebuild) all unit-tests samples workloads forms aarch64
-	+$(Q)$(rebuild) SAN=$(SANITIZED) unit-tests
-	@FORMS='$(FORMS)' ARM_UNIT='$(ARM_UNIT:tests/unit/%.c=%)' tests/run --unit build --unit build/san-$(subst $(comma),-,$(SANITIZED)) --end-to-end
+	@FORMS='$(FORMS)' ARM_UNIT='$(ARM_UNIT:tests/unit/%.c=%)' tests/run --unit build --end-to-end
 else
 	+$(Q)$(rebuild) unit-tests
 	@tests/run --unit $(BUILD)
