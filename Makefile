@@ -355,6 +355,12 @@ bench: ## what leakey costs beside its peers; ROUNDS=9; BENCH=PATTERN and VARIAN
 	+$(Q)$(rebuild) all samples workloads
 	@scripts/bench
 
+SOAK_SECONDS ?= 1800
+soak: ## half an hour of load, each measure against its bound; SOAK_SECONDS=1800; SOAK=PATTERN chooses parts
+	@scripts/install-deps build test
+	+$(Q)$(rebuild) all samples
+	@SOAK_SECONDS=$(SOAK_SECONDS) scripts/soak
+
 # Fuzzing, by clang's libFuzzer: tests/fuzz/fuzz_X.c for FUZZ_SECONDS, or for FUZZ_RUNS executions, each, from what
 # programs of ours made (tests/fuzz/seeds), FUZZ_JOBS of them side by side. What they find stays in build/fuzz.
 FUZZ_SECONDS ?= 60
@@ -453,7 +459,7 @@ clean: ## everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
-	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH='
+	@echo '  settings: CC=clang V=1 SAN=address,undefined SAN=thread WERROR=0 PREFIX= DESTDIR= T= ROUNDS= BENCH= SOAK_SECONDS= SOAK='
 
-.PHONY: all objects unit-tests samples workloads forms $(BUILD_FORMS) aarch64 test portability portability-tests demo bench fuzz fuzzers package commands lint $(LINTERS) lint-deps linters tidy format \
+.PHONY: all objects unit-tests samples workloads forms $(BUILD_FORMS) aarch64 test portability portability-tests demo bench soak fuzz fuzzers package commands lint $(LINTERS) lint-deps linters tidy format \
 	install uninstall clean help FORCE

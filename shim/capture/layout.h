@@ -288,7 +288,7 @@ struct lk_module {
     uint64_t start, end;  /* addresses it occupied */
     uint64_t bias;        /* address - bias = address in the file's own numbering (ELF vaddr) */
     uint32_t first_epoch; /* epochs in which it was seen: first_epoch <= e <= last_epoch */
-    uint32_t last_epoch;  /* UINT32_MAX while loaded */
+    uint32_t last_epoch;  /* UINT32_MAX while loaded, or unloaded and expected to come back */
     uint32_t build_id_bytes;
     uint32_t reserved;
     uint8_t build_id[32];

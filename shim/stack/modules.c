@@ -14,6 +14,7 @@
 #include "sys.h"
 
 #define MODULES_MAX 4096u
+#define ENTRIES_MAX 16384u /* in the capture, with what is gone: some megabytes */
 #define PATH_ROOM   1024u
 
 /* What is in the table, by address, for look-ups; the capture holds the entries themselves. */
@@ -22,6 +23,7 @@ struct known {
     struct lk_module *entry;
     uint32_t seen; /* scan number */
     uint32_t gone;
+    uint32_t comes_back; /* it was there before, at the same place */
 };
 
 static struct {
@@ -30,6 +32,7 @@ static struct {
     uint32_t count;
     struct lk_extent *extent; /* the one that takes new entries */
     uint32_t generation_low;  /* of the capture that this describes: another one means a fork */
+    uint32_t contested;       /* two modules have had one place, one after the other */
     struct known known[MODULES_MAX];
 } modules;
 
@@ -100,16 +103,22 @@ static uint32_t free_place(void)
     if (place == MODULES_MAX)
         for (place = 0; place < MODULES_MAX && !modules.known[place].gone; place++)
             ;
+    if (place < modules.count && modules.known[place].entry->last_epoch == UINT32_MAX)
+        modules.known[place].entry->last_epoch = lk_state->epoch;
     return place;
 }
 
-static void add(const struct mapping *mapping, const struct lk_image *image)
+static void add(const struct mapping *mapping, const struct lk_image *image, bool comes_back)
 {
     size_t path_bytes = strlen(mapping->path);
     size_t bytes = (sizeof(struct lk_module) + path_bytes + 1 + 7) & ~(size_t)7;
     uint32_t place = free_place();
     if (place == MODULES_MAX)
         return;
+    if (lk_capture_header()->modules >= ENTRIES_MAX) {
+        lk_drop(LK_DROP_NO_SPACE);
+        return;
+    }
     struct lk_module *entry = new_entry(bytes);
     if (!entry)
         return;
@@ -130,14 +139,42 @@ static void add(const struct mapping *mapping, const struct lk_image *image)
     known->end = image->end;
     known->entry = entry;
     known->seen = modules.scans;
+    known->comes_back = comes_back;
     __atomic_store_n(&known->gone, 0, __ATOMIC_RELEASE);
     if (place == modules.count)
         __atomic_store_n(&modules.count, place + 1, __ATOMIC_RELEASE);
 }
 
+static bool is_same(const struct known *known, const struct mapping *first,
+                    const struct lk_image *image)
+{
+    const struct lk_module *entry = known->entry;
+    return known->start == first->start && known->end == image->end &&
+           entry->path_bytes == strlen(first->path) &&
+           memcmp(entry + 1, first->path, entry->path_bytes) == 0 &&
+           memcmp(entry->build_id, image->build_id, sizeof image->build_id) == 0;
+}
+
+/* From now on nothing that is gone keeps its place in the present epoch. */
+static void contest(void)
+{
+    uint32_t kept = 0;
+    modules.contested = 1;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct lk_module *entry = modules.known[i].entry;
+        if (!modules.known[i].gone || entry->last_epoch != UINT32_MAX)
+            continue;
+        entry->last_epoch = lk_state->epoch;
+        kept++;
+    }
+    if (kept)
+        __atomic_fetch_add(&lk_state->epoch, 1, __ATOMIC_RELEASE);
+}
+
 static void see(const struct mapping *first, uint64_t executable_start)
 {
     struct lk_image image;
+    bool comes_back = false, contests = false;
     if (!first->readable || first->offset != 0 ||
         !lk_image_read((const void *)(uintptr_t)first->start, first->end - first->start, &image))
         return;
@@ -145,15 +182,18 @@ static void see(const struct mapping *first, uint64_t executable_start)
         return;
     for (uint32_t i = 0; i < modules.count; i++) {
         struct known *known = &modules.known[i];
-        if (known->gone || known->start != first->start || known->end != image.end)
-            continue;
-        if (known->entry->path_bytes == strlen(first->path) &&
-            memcmp(known->entry + 1, first->path, known->entry->path_bytes) == 0) {
+        bool same = is_same(known, first, &image);
+        if (same && (!known->gone || known->entry->last_epoch == UINT32_MAX)) {
             known->seen = modules.scans;
+            __atomic_store_n(&known->gone, 0, __ATOMIC_RELEASE);
             return;
         }
+        comes_back |= same;
+        contests |= !same && known->gone && first->start < known->end && known->start < image.end;
     }
-    add(first, &image);
+    if (contests)
+        contest();
+    add(first, &image, comes_back);
 }
 
 /* A module is a file of which the beginning is mapped, and later a part that is executable. */
@@ -204,29 +244,36 @@ static void begin_anew_after_fork(void)
         return;
     modules.generation_low = (uint32_t)lk_state->generation;
     modules.count = 0;
+    modules.contested = 0;
     modules.extent = NULL;
 }
 
-/* What is gone was there up to this epoch; then a new one begins. */
+/* What is gone was there up to this epoch; then a new one begins: another module may come to lie
+ * there. But what is loaded and unloaded for ever, where nothing else ever lay, keeps its place,
+ * for its stacks mean the same each time, and each epoch has stacks of its own. Should another
+ * module come there after all, its first stack, which nobody has seen before, makes us look. */
 static void scan_locked(void)
 {
-    uint32_t gone = 0;
+    uint32_t gone = 0, ended = 0;
     begin_anew_after_fork();
     modules.scans++;
     if (!scan_file())
         return;
     for (uint32_t i = 0; i < modules.count; i++) {
         struct known *known = &modules.known[i];
-        if (known->seen != modules.scans && !known->gone) {
+        if (known->seen == modules.scans || known->gone)
+            continue;
+        gone++;
+        if (modules.contested || !known->comes_back) {
             known->entry->last_epoch = lk_state->epoch;
-            known->gone = 1;
-            gone++;
+            ended++;
         }
+        __atomic_store_n(&known->gone, 1, __ATOMIC_RELEASE);
     }
-    if (gone) {
+    if (ended)
         __atomic_fetch_add(&lk_state->epoch, 1, __ATOMIC_RELEASE);
+    if (gone)
         lk_rules_forget();
-    }
 }
 
 /* The lock's value is the capture's generation, so that a child does not inherit it taken. */
@@ -249,12 +296,16 @@ void lk_modules_scan(void)
     __atomic_store_n(&modules.lock, 0, __ATOMIC_RELEASE);
 }
 
-bool lk_modules_know(uint64_t address)
+enum lk_module_presence lk_modules_know(uint64_t address)
 {
     uint32_t count = __atomic_load_n(&modules.count, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < count; i++)
-        if (!__atomic_load_n(&modules.known[i].gone, __ATOMIC_ACQUIRE) &&
-            address - modules.known[i].start < modules.known[i].end - modules.known[i].start)
-            return true;
-    return false;
+    enum lk_module_presence presence = LK_MODULE_UNKNOWN;
+    for (uint32_t i = 0; i < count; i++) {
+        if (address - modules.known[i].start >= modules.known[i].end - modules.known[i].start)
+            continue;
+        if (!__atomic_load_n(&modules.known[i].gone, __ATOMIC_ACQUIRE))
+            return LK_MODULE_PRESENT;
+        presence = LK_MODULE_GONE;
+    }
+    return presence;
 }

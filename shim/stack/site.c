@@ -123,19 +123,26 @@ static uint32_t intern(struct sites *s, uint64_t hash, const uint64_t *frames, u
     return 0;
 }
 
-/* A stack with an address that no module holds may mean that something was loaded since. */
-static void look_for_new_modules(struct sites *s, const uint64_t *frames, uint32_t depth)
+/* A stack with an address that no module holds may mean that something was loaded since; surely so
+ * where one was unloaded. True when another epoch began with that. */
+static bool look_for_new_modules(struct sites *s, const uint64_t *frames, uint32_t depth)
 {
     uint64_t now = lk_now();
-    for (uint32_t i = 0; i < depth; i++) {
-        if (lk_modules_know(frames[i]))
-            continue;
-        if (now >= s->next_rescan_ns) {
-            s->next_rescan_ns = now + RESCAN_NS;
-            lk_modules_scan();
-        }
-        return;
-    }
+    uint32_t epoch = lk_state->epoch;
+    enum lk_module_presence presence = LK_MODULE_PRESENT;
+    for (uint32_t i = 0; i < depth && presence == LK_MODULE_PRESENT; i++)
+        presence = lk_modules_know(frames[i]);
+    if (presence == LK_MODULE_PRESENT || (presence != LK_MODULE_GONE && now < s->next_rescan_ns))
+        return false;
+    s->next_rescan_ns = now + RESCAN_NS;
+    lk_modules_scan();
+    return epoch != lk_state->epoch;
+}
+
+static uint32_t intern_now(struct sites *s, const uint64_t *frames, uint32_t depth, bool cut)
+{
+    uint64_t hash = XXH3_64bits_withSeed(frames, depth * sizeof *frames, lk_state->epoch);
+    return intern(s, hash, frames, depth, cut);
 }
 
 static uint32_t site_of(const uint64_t *frames, uint32_t depth, bool cut)
@@ -143,11 +150,10 @@ static uint32_t site_of(const uint64_t *frames, uint32_t depth, bool cut)
     struct sites *s = get_sites();
     uint32_t id = 0;
     if (s && depth) {
-        uint64_t hash = XXH3_64bits_withSeed(frames, depth * sizeof *frames, lk_state->epoch);
         uint64_t before = __atomic_load_n(&lk_capture_header()->sites, __ATOMIC_RELAXED);
-        id = intern(s, hash, frames, depth, cut);
-        if (id >= before)
-            look_for_new_modules(s, frames, depth);
+        id = intern_now(s, frames, depth, cut);
+        if (id >= before && look_for_new_modules(s, frames, depth))
+            id = intern_now(s, frames, depth, cut);
     }
     if (!id)
         lk_add(&lk_capture_header()->lost_sites, 1);

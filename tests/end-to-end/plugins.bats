@@ -189,3 +189,25 @@ same_with_shim() { # COMMAND...
             | add == 3000'
     done
 }
+
+loads_so_far() { # AT-LEAST: by events; each load has some
+    leakey dump --what header --format json "$DIR"/captures/churn.*.leakey >"$DIR/header.json" &&
+        jq -e ".recorded_count > $1" "$DIR/header.json"
+}
+
+@test "a plugin that is loaded and unloaded again and again adds nothing to the tables" {
+    export LEAKEY_SAMPLE=all
+    start_with_shim churn "$ROOT/build/tests/churn" plugins "$ROOT/build/tests/plugin_spare.so"
+    wait_until 60 loads_so_far 2000
+    cp "$DIR/header.json" "$DIR/before.json"
+    wait_until 60 loads_so_far 12000
+    stop churn
+    [ "$STOPPED_STATUS" -eq 0 ]
+    jqr "$DIR/churn.log" '.loads > 200'
+    leakey dump --what header --format json "$DIR"/captures/churn.*.leakey >"$DIR/after.json"
+    jqr "$DIR/after.json" '.dropped_count == 0 and .modules - $before.modules <= 1 and .sites - $before.sites <= 2' \
+        --argjson before "$(cat "$DIR/before.json")"
+    leakey report --format json "$DIR/captures" >"$DIR/report.json"
+    jqr "$DIR/report.json" '[.heap.sites[] | select(.stack[0].function == "plugin_run") | .allocated_count] | add == 10 * $loads' \
+        --argjson loads "$(jq .loads "$DIR/churn.log")"
+}

@@ -1,5 +1,5 @@
 /* The settings in the environment. */
-// links: shim/config.c shim/sys.c shim/loader.c shim/dynamic.c
+// links: shim/config.c shim/dynamic.c shim/loader.c shim/sys.c
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>

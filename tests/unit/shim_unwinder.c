@@ -1,7 +1,7 @@
 /* libunwind with its calls bound: the same walks as before, no descriptor, and nothing is read that
  * cannot be. */
 // machine: x86-64
-// links: shim/stack/unwinder.c shim/dynamic.c shim/sys.c shim/loader.c
+// links: shim/stack/unwinder.c shim/dynamic.c shim/loader.c shim/sys.c
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <dlfcn.h>
