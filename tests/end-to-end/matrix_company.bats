@@ -203,3 +203,39 @@ END
     row sh -c 'kill -SEGV $$'
     row bash -c 'for i in 1 2 3; do (exit $i); echo $?; done | cat; exec ls /nonexistent'
 }
+
+@test "sanitizer builds: address, thread, leak, undefined; gcc and clang; their runtime static and dynamic" {
+    local kind
+    ROW_SAME='s/==[0-9]+==/==PID==/; s/(pid |tid=)[0-9]+|0x[0-9a-f]+|[Tt]hread T[0-9]+|\([0-9]+\)/N/g'
+    ROW_SAME+='; /runtime does not come first|ASan runtime/d'
+    export ROW_SAME
+    for kind in "gcc address -static-libasan" "gcc thread -static-libtsan" "gcc thread" "gcc leak -static-liblsan" \
+        "clang address" "clang thread" "clang leak" "clang memory"; do
+        # shellcheck disable=SC2086 # words
+        set -- $kind
+        command -v "$1" >/dev/null || continue
+        company_program "$1-$2" "$1" "-fsanitize=$2" ${3:+"$3"}
+        row_left_alone "$DIR/$1-$2"
+        [ "$ROW_STATUS" -ne 0 ]
+    done
+    # ASan itself refuses a program whose shared runtime does not come first: then it is put there.
+    company_program asan-shared gcc -fsanitize=address
+    ROW_BEFORE=$(gcc -print-file-name=libasan.so) row_left_alone "$DIR/asan-shared"
+    # This one has no heap of its own: it is recorded.
+    company_program undefined gcc -fsanitize=undefined
+    row "$DIR/undefined"
+    row_counts all 'any(.heap.sites[]; .live_count == 100 and any(.stack[]; .function == "main"))'
+}
+
+@test "under valgrind, gdb and strace -f" {
+    company_program company gcc
+    export ROW_SAME='s/==[0-9]+==/==PID==/; s/[0-9][0-9,]* (bytes|allocs|frees|blocks|from)//g; s/0x[0-9A-F]+//g'
+    ROW_SAME+='; /^[0-9]+ (mmap|brk|munmap)/d; s/^\[?(pid +)?[0-9]+\]? *//'
+    row sh -c 'gdb -q -batch -nx -ex run "$0" | grep -o "company\|exited with code 05"' "$DIR/company"
+    grep -q 'exited with code 05' "$DIR/all.out"
+    row strace -f -qq -e trace=exit_group -o trace "$DIR/company"
+    grep -q 'exit_group(5)' "$DIR/all/trace"
+    # What valgrind says of the shim itself goes to a file: it does not know the way a page is asked about.
+    ROW_SECONDS=120 row valgrind -q --leak-check=no --log-file=said "$DIR/company"
+    [ "$ROW_STATUS" -eq 5 ]
+}
