@@ -35,7 +35,7 @@ static bool read_dynamic(const struct dl_phdr_info *module, struct dynamic *dyna
 {
     const ElfW(Dyn) *entry = dynamic_section(module);
     bool with_addends = true;
-    memset(dynamic, 0, sizeof *dynamic);
+    *dynamic = (struct dynamic){0};
     for (; entry && entry->d_tag != DT_NULL; entry++) {
         const void *address = address_of(module, entry->d_un.d_ptr);
         switch (entry->d_tag) {
@@ -105,6 +105,13 @@ void lk_references(const struct dl_phdr_info *module,
     }
 }
 
+bool lk_same_name(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
 static uint32_t gnu_hash(const char *name)
 {
     uint32_t hash = 5381;
@@ -132,7 +139,7 @@ void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name)
     for (; i >= first; i++) {
         const ElfW(Sym) *symbol = &dynamic.symbols[i];
         if ((chain[i - first] | 1) == (hash | 1) && is_function(symbol) &&
-            strcmp(dynamic.strings + symbol->st_name, name) == 0)
+            lk_same_name(dynamic.strings + symbol->st_name, name))
             return (void *)(module->dlpi_addr + symbol->st_value);
         if (chain[i - first] & 1)
             break;

@@ -26,6 +26,10 @@ void lk_references(const struct dl_phdr_info *module,
  * one that is chosen at run time (an IFUNC). Of several versions, any. */
 void *lk_dynamic_function(const struct dl_phdr_info *module, const char *name);
 
+/* Not strcmp: that may be MemorySanitizer's, which sets itself up in it and calls us before the
+ * originals are known. */
+bool lk_same_name(const char *a, const char *b);
+
 /* Whether the module refers to that name. */
 bool lk_refers_to(const struct dl_phdr_info *module, const char *name);
 

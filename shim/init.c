@@ -25,17 +25,6 @@
 struct lk_state *lk_state;
 static int said_no_state;
 
-/* Runtimes that own the heap themselves: with one of them in the process we step aside. */
-static bool sanitized(void)
-{
-    static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init",
-                                        "__hwasan_init"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (lk_look_up(RTLD_DEFAULT, marks[i]))
-            return true;
-    return false;
-}
-
 static void host_exits(int status, void *unused)
 {
     (void)unused;
@@ -64,7 +53,7 @@ static __attribute__((constructor(101))) void lk_init(void)
     lk_real_init();
     lk_config_init();
     if (!lk_config.off)
-        lk_config.off = sanitized();
+        lk_config.off = lk_real_sanitized();
     lk_forget_loader_error(); /* what our own look-ups left there is not the host's */
     if (!lk_config.off) {
         lk_sys_init();

@@ -4,7 +4,7 @@
 
 #include <link.h>
 #include <stdint.h>
-#include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "dynamic.h"
@@ -14,6 +14,35 @@ static const char *const libraries[] = {"libc.so.6", "libdl.so.2"};
 /* The loader's own: a handle's ways are not to depend on who opened it. */
 #define MODE_INTERNAL 0x80000000u
 
+static bool is_named(const char *path, const char *library)
+{
+    const char *name = NULL;
+    for (; path && *path; path++)
+        if (*path == '/')
+            name = path + 1;
+    return name && lk_same_name(name, library);
+}
+
+/* What the loader shows to debuggers, by the program's own dynamic section; NULL: not there. */
+static const struct link_map *first_module(void)
+{
+    const ElfW(Phdr) *headers = (const void *)getauxval(AT_PHDR), *own = NULL, *dynamic = NULL;
+    for (size_t i = 0, count = headers ? getauxval(AT_PHNUM) : 0; i < count; i++) {
+        if (headers[i].p_type == PT_PHDR)
+            own = &headers[i];
+        if (headers[i].p_type == PT_DYNAMIC)
+            dynamic = &headers[i];
+    }
+    if (!own || !dynamic)
+        return NULL;
+    uintptr_t bias = (uintptr_t)headers - own->p_vaddr;
+    for (const ElfW(Dyn) *entry = (const void *)(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL;
+         entry++)
+        if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr)
+            return ((const struct r_debug *)entry->d_un.d_ptr)->r_map;
+    return NULL;
+}
+
 struct search {
     const char *library, *name;
     void *found;
@@ -22,12 +51,28 @@ struct search {
 static int look_into(struct dl_phdr_info *module, size_t bytes, void *context)
 {
     struct search *search = context;
-    const char *slash = module->dlpi_name ? strrchr(module->dlpi_name, '/') : NULL;
     (void)bytes;
-    if (!slash || strcmp(slash + 1, search->library) != 0)
-        return 0;
-    search->found = lk_dynamic_function(module, search->name);
+    if (is_named(module->dlpi_name, search->library))
+        search->found = lk_dynamic_function(module, search->name);
     return search->found != NULL;
+}
+
+/* ThreadSanitizer's dl_iterate_phdr calls a null pointer until it is set up, and by then has called
+ * us: it is asked only where a program does not tell debuggers of its modules. */
+static void for_modules(struct search *search)
+{
+    const struct link_map *module = first_module();
+    if (!module)
+        dl_iterate_phdr(look_into, search);
+    for (; module && !search->found; module = module->l_next) {
+        ElfW(Phdr)
+            dynamic = {.p_type = PT_DYNAMIC, .p_vaddr = (uintptr_t)module->l_ld - module->l_addr};
+        struct dl_phdr_info info = {.dlpi_addr = module->l_addr,
+                                    .dlpi_name = module->l_name,
+                                    .dlpi_phdr = &dynamic,
+                                    .dlpi_phnum = 1};
+        look_into(&info, 0, search);
+    }
 }
 
 void *lk_loader_find(const char *name)
@@ -35,7 +80,7 @@ void *lk_loader_find(const char *name)
     struct search search = {.name = name};
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries && !search.found; i++) {
         search.library = libraries[i];
-        dl_iterate_phdr(look_into, &search);
+        for_modules(&search);
     }
     return search.found;
 }

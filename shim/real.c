@@ -76,6 +76,13 @@ static const enum lk_symbol optional[] = {LK_SYMBOL_free_sized, LK_SYMBOL_free_a
  * here the C library may not be initialised yet, and it would look for translations. */
 static void (*volatile host_free)(void *pointer) = free;
 
+/* LeakSanitizer ends a process that frees while it is setting itself up: nothing that may be
+ * missing is looked up there. */
+static bool is_freeing(enum lk_symbol symbol)
+{
+    return symbol == LK_SYMBOL_free_sized || symbol == LK_SYMBOL_free_aligned_sized;
+}
+
 static bool is_optional(int symbol)
 {
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
@@ -97,6 +104,21 @@ static void keep_original(int symbol, void *original)
         __atomic_store_n(&lk_real_table[symbol], original, __ATOMIC_RELEASE);
 }
 
+/* Weak references: an answer before any look-up, none of which is certain to leave the heap alone.
+ */
+#define MARK(name) extern void name(void) __attribute__((weak, visibility("default")))
+MARK(__asan_init);
+MARK(__tsan_init);
+MARK(__msan_init);
+MARK(__lsan_init);
+MARK(__hwasan_init);
+#undef MARK
+
+bool lk_real_sanitized(void)
+{
+    return __asan_init || __tsan_init || __msan_init || __lsan_init || __hwasan_init;
+}
+
 void lk_real_init(void)
 {
     static bool finding, found;
@@ -112,9 +134,13 @@ void lk_real_init(void)
     for (int i = 0; i < LK_SYMBOLS; i++)
         if (symbols[i].group == LK_GROUP_LIBC && !is_optional(i))
             keep_original(i, lk_loader.sym(RTLD_NEXT, symbols[i].name));
-    host_free(NULL);
+    bool sanitized = lk_real_sanitized();
+    if (!sanitized)
+        host_free(NULL);
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
-        void *original = lk_loader.sym(RTLD_NEXT, symbols[optional[i]].name);
+        void *original = sanitized && is_freeing(optional[i])
+                             ? NULL
+                             : lk_loader.sym(RTLD_NEXT, symbols[optional[i]].name);
         keep_original(optional[i], original ? original : instead_of(optional[i]));
     }
     __atomic_store_n(&lk_dlopen_original, lk_real_table[LK_SYMBOL_dlopen], __ATOMIC_RELEASE);

@@ -54,6 +54,9 @@ extern void *lk_real_table[LK_SYMBOLS];
  */
 void lk_real_init(void);
 
+/* Whether a runtime that owns the heap itself is in the process: with one we step aside. */
+bool lk_real_sanitized(void);
+
 /* The realloc that the host gets when it asks for it: ours, unless another allocator comes before
  * us. */
 extern void *(*lk_host_realloc)(void *pointer, size_t size);
