@@ -83,6 +83,18 @@ P=$ROOT/build/tests
     row_counts all '[.heap.sites[] | select(any(.stack[]; .function == "keep")) | .live_count] | add == 1000'
 }
 
+# The server takes new connections before it has seen that others are closed. 4,096 are followed at a time.
+@test "10,000 connections, half of them closed and opened again" {
+    ulimit -n 32000 2>/dev/null || skip_loud "the limit of descriptors cannot be raised here"
+    redis_start --maxclients 30000
+    row "$P/many_connections" "$REDIS"
+    grep -qx 'commands 30000' "$DIR/all.out"
+    for mode in 4K all; do
+        row_counts $mode '.cache.commands.GET >= 12288 and .cache.hits == 0 and .findings == []'
+        row_counts $mode '(.captures | map(.events.dropped_count) | add) + .cache.reads >= 30000'
+    done
+}
+
 @test "dlopen and dlclose in a loop beside threads that allocate and throw" {
     row "$P/loading_loop" "$P/plugin_first.so" "$P/plugin_tls.so"
     [ "$ROW_STATUS" -eq 0 ]
