@@ -85,8 +85,8 @@ P=$ROOT/build/tests
 
 # The server takes new connections before it has seen that others are closed. 4,096 are followed at a time.
 @test "10,000 connections, half of them closed and opened again" {
-    ulimit -n 32000 2>/dev/null || skip_loud "the limit of descriptors cannot be raised here"
-    redis_start --maxclients 30000
+    ulimit -n 16000 2>/dev/null || skip_loud "the limit of descriptors cannot be raised here"
+    redis_start --maxclients 15500
     row "$P/many_connections" "$REDIS"
     grep -qx 'commands 30000' "$DIR/all.out"
     for mode in 4K all; do
