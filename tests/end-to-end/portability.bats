@@ -6,7 +6,7 @@
 load lib
 
 MACHINE=x86_64-linux-gnu
-OLD=$ROOT/build/bullseye NEW=$ROOT/build/trixie ARM=$ROOT/build/arm64
+OLD=$ROOT/build/bullseye NEW=$ROOT/build/trixie NEW_LIBC=$ROOT/build/trixie-libc ARM=$ROOT/build/arm64
 
 setup() {
     lib_setup
@@ -121,10 +121,11 @@ elsewhere() {
 }
 
 @test "on glibc 2.41, with hiredis of either binary interface" {
-    need "$NEW" "Debian 13's C library"
+    need "$NEW" "Debian 13's hiredis"
+    need "$NEW_LIBC" "Debian 13's C library"
     # Its C library alone, and this machine's for the rest.
     mkdir "$DIR/libraries"
-    cp -L "$NEW/usr/lib/$MACHINE"/{libc.so.6,ld-linux-x86-64.so.2,libhiredis.so.1.1.0} "$DIR/libraries"
+    cp -L "$NEW_LIBC/usr/lib/$MACHINE"/{libc.so.6,ld-linux-x86-64.so.2} "$NEW/usr/lib/$MACHINE/libhiredis.so.1.1.0" "$DIR/libraries"
     elsewhere "$DIR/libraries"
     redis_start
     RUN+=(LEAKEY_STACK_CHECK=1)
