@@ -17,7 +17,7 @@ import redis.asyncio.connection
 import redis.connection
 
 WORKERS, ROUNDS, TTL = 8, 40, 600
-LARGE = (64 * 1024 - 1, 64 * 1024 + 1, 300_000, 2_000_000)  # redis-py sends what is long in several pieces
+LARGE = (64 * 1024 - 1, 64 * 1024 + 1, 300_000, 1_100_000)  # redis-py sends what is long in several pieces
 
 
 async def done(result):

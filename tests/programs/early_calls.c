@@ -30,7 +30,7 @@ static int answer(void)
 
 static void *resolver_block;
 
-static int (*resolve(void))(void)
+__attribute__((used)) static int (*resolve(void))(void) // clang does not see that it is
 {
     resolver_block = malloc(77);
     return answer;

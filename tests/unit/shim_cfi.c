@@ -404,14 +404,15 @@ static void nothing_outside_of_the_module_is_read(void **state)
 {
     const uint8_t *page = made.header;
     const uint64_t ip = (uint64_t)(uintptr_t)made.header;
-    const struct lk_memory nowhere = {page, page}, without_cie = {page, page + PAGE},
-                           cut_header = {page, page + 13}, cut_fde = {made.memory, made.fde + 20},
-                           behind = {page + 1, page + PAGE};
-    const struct lk_memory *const modules[] = {&nowhere, &without_cie, &cut_header, &cut_fde,
-                                               &behind};
+    const struct lk_memory without_cie = {page, page + PAGE};
+    const struct lk_memory modules[] = {{page, page}, /* nothing, */
+                                        without_cie,
+                                        {page, page + 13},            /* a header that is cut, */
+                                        {made.memory, made.fde + 20}, /* an entry that is, */
+                                        {page + 1, page + PAGE}};     /* all but its beginning */
     (void)state;
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        assert_int_equal(lk_cfi_rule(made.header, modules[i], ip).kind, LK_RULE_UNKNOWN);
+        assert_int_equal(lk_cfi_rule(made.header, &modules[i], ip).kind, LK_RULE_UNKNOWN);
     static const uint32_t counts[] = {PAGE / 8, UINT32_MAX};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         memcpy(made.header + 8, &counts[i], 4);
