@@ -213,7 +213,10 @@ END
         "clang address" "clang thread" "clang leak" "clang memory"; do
         # shellcheck disable=SC2086 # words
         set -- $kind
-        command -v "$1" >/dev/null || continue
+        command -v "$1" >/dev/null || {
+            echo "# NOT TRIED: $kind: there is no $1 here" >&3
+            continue
+        }
         company_program "$1-$2" "$1" "-fsanitize=$2" ${3:+"$3"}
         row_left_alone "$DIR/$1-$2"
         [ "$ROW_STATUS" -ne 0 ]
