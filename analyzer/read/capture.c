@@ -212,7 +212,8 @@ static struct capture *capture_parse(const struct snapshot *snapshot, const GArr
                                      GError **error)
 {
     struct lk_header header = {.version = 0};
-    memcpy(&header, snapshot->data, MIN(snapshot->bytes, sizeof(header)));
+    if (snapshot->bytes != 0)
+        memcpy(&header, snapshot->data, MIN(snapshot->bytes, sizeof(header)));
     if (!check_header(&header, snapshot->bytes, name, error)) {
         if (!snapshot->borrowed)
             snapshot_free(snapshot->data, snapshot->bytes);
