@@ -87,34 +87,38 @@ static struct computation *acquire(struct computations *all, const void *context
     return NULL;
 }
 
-/* A free place, else the one that rests longest. */
-static struct computation *choose(struct computation *set)
+/* Threads that come at once see the same places free, and share them out. */
+static struct computation *acquire_free(struct computation *set)
 {
-    struct computation *oldest = set;
     for (size_t i = 0; i < WAYS; i++) {
+        if (!holds(&set[i], NULL) || !lk_try_lock(&set[i].lock))
+            continue;
         if (holds(&set[i], NULL))
             return &set[i];
+        release(&set[i]);
+    }
+    return NULL;
+}
+
+/* What rests longest has to go, or, with another thread at it, what was to come. */
+static struct computation *acquire_oldest(struct computation *set)
+{
+    struct computation *oldest = set;
+    for (size_t i = 1; i < WAYS; i++)
         if (__atomic_load_n(&set[i].touched, __ATOMIC_RELAXED) <
             __atomic_load_n(&oldest->touched, __ATOMIC_RELAXED))
             oldest = &set[i];
-    }
-    return oldest;
+    lk_drop(LK_DROP_NO_STATE);
+    return lk_try_lock(&oldest->lock) ? oldest : NULL;
 }
 
-/* The context's place, locked, whatever it held: NULL when another thread is at it. */
+/* The context's place, locked, whatever it held: NULL when there is none. */
 static struct computation *acquire_new(struct computations *all, const void *context)
 {
-    struct computation *c = acquire(all, context);
-    if (c)
-        return c;
-    c = choose(set_of(all, context));
-    if (!lk_try_lock(&c->lock)) {
-        lk_drop(LK_DROP_NO_STATE);
-        return NULL;
-    }
-    if (!holds(c, NULL))
-        lk_drop(LK_DROP_NO_STATE);
-    return c;
+    struct computation *c = acquire(all, context), *set = set_of(all, context);
+    if (!c)
+        c = acquire_free(set);
+    return c ? c : acquire_oldest(set);
 }
 
 static void touch(struct computations *all, struct computation *c)

@@ -294,6 +294,41 @@ static void threads_do_not_meet(void **state)
     }
 }
 
+/* The next context after that one which lies in the table's first set. */
+static uintptr_t next_in_first_set(uintptr_t context)
+{
+    do
+        context += 8;
+    while ((context >> 3) * 0x9e3779b97f4a7c15u >> 57 != 0);
+    return context;
+}
+
+static void *begin_and_forget(void *seed)
+{
+    uintptr_t context = (uintptr_t)seed * 4096;
+    for (int i = 0; i < 100000; i++) {
+        if (i % 64 == 0)
+            context = (uintptr_t)seed * 4096;
+        context = next_in_first_set(context);
+        lk_digest_begin((const void *)context);
+        lk_digest_forget((const void *)context);
+    }
+    return NULL;
+}
+
+/* Threads that look for room at the same moment see the same free place first. */
+static void while_there_is_room_none_is_dropped(void **state)
+{
+    pthread_t threads[4];
+    (void)state;
+    for (uintptr_t i = 0; i < 4; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, begin_and_forget, (void *)((i + 1) << 20)), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(dropped, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup(abandoned_ones_make_room, begin_anew),
         cmocka_unit_test_setup(forgets_all_that_was_wiped, begin_anew),
         cmocka_unit_test_setup(threads_do_not_meet, begin_anew),
+        cmocka_unit_test_setup(while_there_is_room_none_is_dropped, begin_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
