@@ -18,8 +18,8 @@
  *   LK_MACHINE_DLOPEN                     the wrapper of dlopen, which leaves the return address as
  *                                         it is (deepbind.c): jumps into lk_dlopen_original, but
  *                                         where that is NULL or the mode has RTLD_DEEPBIND (8)
- * calls lk_dlopen_deep(file, mode, return address) first, and returns what that gives second if the
- * first is not 0
+ *                                         calls lk_dlopen_deep(file, mode, return address) first,
+ *                                         and returns what that gives second if the first is not 0
  */
 #ifndef LK_MACHINE_H
 #define LK_MACHINE_H

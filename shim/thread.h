@@ -6,9 +6,6 @@
  * interrupts us) passes straight through. Between lk_enter and lk_leave it is LK_RECORDING, and
  * what is recorded there calls nothing that allocates: at exactly that depth a wrapper was called
  * by a signal handler, and what it lost is counted. Where we do call such things depth is one more.
- * `cache_depth` counts how deep it is in hiredis calls that a wrapper forwarded: the host's
- * allocations there are still the host's and are recorded, but only the outermost call is a cache
- * command.
  *
  * Initial-exec TLS: the preload is in the static TLS block, so that an access is one instruction
  * and never allocates (a dynamic TLS access would call malloc the first time in each thread).
@@ -47,7 +44,6 @@ struct lk_thread {
     uint64_t
         remaining; /* bytes until the next sample; an allocation of at least as many is sampled */
     uint32_t depth;
-    uint32_t cache_depth;
     uint64_t
         generation; /* of the capture that the fields below belong to; another one: start anew */
     uint64_t last_allocated;         /* ~address, to know temporary allocations */

@@ -51,14 +51,13 @@ static void print_part(FILE *out, const char *separator, uint64_t held, uint64_t
 /* What the live heap blocks stand for, to hold against what the sites' counts leave. */
 static double live_bytes_of(const struct capture *capture)
 {
-    double mean = (double)capture->header.sample_bytes, bytes = 0;
+    struct estimate live = {0};
     for (guint i = 0; i < capture->live->len; i++) {
         const struct lk_live *entry = &g_array_index(capture->live, struct lk_live, i);
-        double size = (double)entry->size;
-        if (live_kind(entry) == LK_LIVE_HEAP && size > 0)
-            bytes += mean <= 1 ? size : size / -expm1(-size / mean);
+        if (live_kind(entry) == LK_LIVE_HEAP)
+            estimate_add(&live, entry->size, capture->header.sample_bytes);
     }
-    return bytes;
+    return live.bytes;
 }
 
 /* Both are sums over the same blocks; where they differ, a page of one of them is lost. */

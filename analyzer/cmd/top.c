@@ -42,7 +42,7 @@ static struct watch *open_watch(const char *argument, GError **error)
         fd = regular_open(argument, &status);
         if (fd < 0)
             g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", argument,
-                        errno == 0 ? "not a regular file" : g_strerror(errno));
+                        regular_problem());
     }
     if (fd >= 0)
         watch = watch_new(fd, path, 0);

@@ -88,21 +88,12 @@ static void put_schema(FILE *out)
 
 /* ---- Rows ---- */
 
-/* How many bytes at `text` are a character that may stand in SQL as it is; 0: it acts, or is none.
- */
-static size_t plain_bytes(const char *text)
-{
-    gunichar c = g_utf8_get_char_validated(text, -1);
-
-    return c == (gunichar)-1 || c == (gunichar)-2 || text_acts(c) ? 0 : g_utf8_skip[(guchar)*text];
-}
-
 /* A line of SQL ends at a newline, and may be shown on a terminal. */
 static void append_text(GString *line, const char *text)
 {
     g_string_append_c(line, '\'');
     while (*text != '\0') {
-        size_t bytes = plain_bytes(text);
+        size_t bytes = text_plain_bytes(text, strnlen(text, 8));
 
         if (*text == '\n')
             g_string_append(line, "\\n");

@@ -243,8 +243,7 @@ static bool read_writer(const char *path, struct writer *writer, GError **error)
     bool is_there = fd >= 0;
 
     if (!is_there)
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
-                    errno == 0 ? "not a regular file" : g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, regular_problem());
     bool good = is_there && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
                 memcmp(header->magic, LK_MAGIC, sizeof(header->magic)) == 0;
     if (is_there && !good)

@@ -20,8 +20,7 @@ bool text_acts(uint32_t character)
     }
 }
 
-/* How many bytes at `text` are one character that may be shown as it is; 0 when they are not. */
-static size_t printable_bytes(const char *text, size_t bytes)
+size_t text_plain_bytes(const char *text, size_t bytes)
 {
     gunichar c = g_utf8_get_char_validated(text, (gssize)MIN(bytes, 8));
     if (c == (gunichar)-1 || c == (gunichar)-2 || text_acts(c))
@@ -33,7 +32,7 @@ char *text_printable(const char *text, size_t bytes)
 {
     GString *out = g_string_sized_new(bytes + 1);
     for (size_t i = 0; i < bytes;) {
-        size_t whole = printable_bytes(text + i, bytes - i);
+        size_t whole = text_plain_bytes(text + i, bytes - i);
         if (whole == 0)
             g_string_append_printf(out, "\\x%02x", (unsigned char)text[i]);
         else if (text[i] == '\\')

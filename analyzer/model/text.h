@@ -11,6 +11,10 @@
  * controls of both sets, format characters, separators of lines, what Unicode has no name for. */
 bool text_acts(uint32_t character);
 
+/* How many bytes at `text` are one character that may be shown as it is, one that does not act; 0:
+ * none. Looks at `bytes` bytes at the most. */
+size_t text_plain_bytes(const char *text, size_t bytes);
+
 /* The text with control and format characters and what is not UTF-8 as \xNN, and a backslash
  * doubled. g_free. */
 char *text_printable(const char *text, size_t bytes);

@@ -243,8 +243,7 @@ struct capture *capture_open(const char *path, GError **error)
     struct stat status;
     int fd = regular_open(path, &status);
     if (fd < 0) {
-        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path,
-                    errno == 0 ? "not a regular file" : g_strerror(errno));
+        g_set_error(error, LEAKEY_ERROR, LEAKEY_ERROR_INPUT, "%s: %s", path, regular_problem());
         return NULL;
     }
     size_t bytes = 0;
@@ -286,27 +285,27 @@ struct capture *capture_open_tables(int fd, const char *name, unsigned tables, G
     return capture;
 }
 
+/* Of no file: all of it is in memory. Takes the snapshot over. */
+static struct capture *parse_memory(const struct snapshot *snapshot, const char *name,
+                                    GError **error)
+{
+    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
+    struct capture *capture = capture_parse(snapshot, none, NULL, name, -1, error);
+    g_array_free(none, TRUE);
+    return capture;
+}
+
 struct capture *capture_open_borrowed(const void *bytes, size_t size, const char *name,
                                       GError **error)
 {
-    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct snapshot snapshot = {(uint8_t *)(uintptr_t)bytes, size, true};
-    struct capture *capture = capture_parse(&snapshot, none, NULL, name, -1, error);
-    g_array_free(none, TRUE);
-    return capture;
+    return parse_memory(&(struct snapshot){(uint8_t *)(uintptr_t)bytes, size, true}, name, error);
 }
 
 struct capture *capture_open_memory(const void *bytes, size_t size, const char *name,
                                     GError **error)
 {
     uint8_t *data = snapshot_memory(bytes, size, error);
-    if (data == NULL)
-        return NULL;
-    GArray *none = g_array_new(FALSE, FALSE, sizeof(struct segment_head));
-    struct capture *capture =
-        capture_parse(&(struct snapshot){data, size, false}, none, NULL, name, -1, error);
-    g_array_free(none, TRUE);
-    return capture;
+    return data == NULL ? NULL : parse_memory(&(struct snapshot){data, size, false}, name, error);
 }
 
 void capture_free(struct capture *capture)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <unistd.h>
 
 int regular_open(const char *path, struct stat *status)
@@ -21,4 +22,9 @@ int regular_open(const char *path, struct stat *status)
         fd = -1;
     }
     return fd;
+}
+
+const char *regular_problem(void)
+{
+    return errno == 0 ? "not a regular file" : g_strerror(errno);
 }

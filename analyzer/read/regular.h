@@ -11,4 +11,7 @@
  * not regular is looked at, never opened. */
 int regular_open(const char *path, struct stat *status);
 
+/* Why the latest regular_open gave -1, by errno. */
+const char *regular_problem(void);
+
 #endif

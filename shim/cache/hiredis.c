@@ -306,9 +306,7 @@ static int get_reply(reply_function *original, void *context, void **reply)
     uint32_t kept = lk_self.cache_seen;
     const void *outer = lk_hiredis_call((const void *)original);
     lk_self.cache_seen = kept & ~(uint32_t)LK_SEEN_REPLY;
-    lk_self.cache_depth++;
     int result = original(context, reply);
-    lk_self.cache_depth--;
     lk_hiredis_called(outer);
     if (library && result != 0)
         lk_hiredis_broken(library, context); /* reading or writing failed, if not parsing */
@@ -378,7 +376,6 @@ static struct command begin_command(const void *original, const void *context)
     }
     lk_append_begin(&command.append, command.blocking ? NULL : command.library, original, context);
     lk_self.cache_seen = command.blocking ? LK_SEEN_SYNC : 0;
-    lk_self.cache_depth++;
     return command;
 }
 
@@ -436,7 +433,6 @@ static bool was_hidden(const struct command *command, const void *reply)
 static void end_command(struct command *command, const void *reply)
 {
     struct lk_library *library = command->library;
-    lk_self.cache_depth--;
     lk_append_end(&command->append, 0);
     if (library && command->blocking && !(lk_self.cache_seen & LK_SEEN_REPLY)) {
         if (reply)

@@ -83,7 +83,6 @@ static bool describe(struct lk_library *library, const void *original)
         look_up(handle, "redisFormatCommandArgv", "valkeyFormatCommandArgv");
     *(void **)&library->free_command = look_up(handle, "redisFreeCommand", "valkeyFreeCommand");
     LK_REAL(dlclose)(handle);
-    lk_forget_loader_error(); /* what our look-ups left there is not the host's */
     return true;
 }
 

@@ -183,32 +183,14 @@ static lk_signal_handler set_handler(enum lk_symbol symbol, int signal, lk_signa
     return old == (lk_signal_handler)(uintptr_t)on_bus ? told.sa_handler : old;
 }
 
-lk_signal_handler signal(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL_signal, number, handler);
-}
-
-lk_signal_handler bsd_signal(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL_bsd_signal, number, handler);
-}
-
-lk_signal_handler ssignal(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL_ssignal, number, handler);
-}
-
-lk_signal_handler sysv_signal(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL_sysv_signal, number, handler);
-}
-
-lk_signal_handler __sysv_signal(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL___sysv_signal, number, handler);
-}
-
-lk_signal_handler sigset(int number, lk_signal_handler handler)
-{
-    return set_handler(LK_SYMBOL_sigset, number, handler);
-}
+#define SETS_HANDLER(name)                                        \
+    lk_signal_handler name(int number, lk_signal_handler handler) \
+    {                                                             \
+        return set_handler(LK_SYMBOL_##name, number, handler);    \
+    }
+SETS_HANDLER(signal)
+SETS_HANDLER(bsd_signal)
+SETS_HANDLER(ssignal)
+SETS_HANDLER(sysv_signal)
+SETS_HANDLER(__sysv_signal)
+SETS_HANDLER(sigset)

@@ -38,11 +38,10 @@ struct lk_state {
     uint64_t device, inode;  /* of the file */
     int fd;                  /* kept high and close-on-exec, to reserve more; -1: by path */
     uint32_t threads;
-    uint32_t removed; /* the file was empty at the end and is gone */
-    uint32_t epoch;   /* how often dlclose unloaded something */
-    uint64_t
-        full_until_ns;  /* CLOCK_MONOTONIC; the file could not grow, and that is not tried again */
-    uint64_t not_ready; /* events lost while it was being opened */
+    uint32_t removed;       /* the file was empty at the end and is gone */
+    uint32_t epoch;         /* how often dlclose unloaded something */
+    uint64_t full_until_ns; /* CLOCK_MONOTONIC; the file could not grow: not tried until then */
+    uint64_t not_ready;     /* events lost while it was being opened */
     struct lk_ring rings[LK_RINGS];
 };
 
