@@ -190,7 +190,9 @@ END
     git init -q "$DIR/repo"
     row ls -l /usr
     row ls /nonexistent
+    row python3 -c 1
     row python3 -c 'import json, hashlib; print(hashlib.sha256(b"x").hexdigest())'
+    row /usr/bin/python3 -c 'import json, hashlib; print(hashlib.sha256(b"x").hexdigest())'
     row perl -e 'print join(",", map { $_ * 2 } 1..100)'
     row php -r 'echo md5("x"), count(range(1, 1000)), "\n";'
     row node -e 'console.log(require("crypto").createHash("md5").update("x").digest("hex"))'

@@ -24,6 +24,18 @@ finish() {
     wait_until 60 process_ended "$STARTED"
 }
 
+# To its end, with one of its steps in a pause. It reports as NAME.
+go_through_a_pause() { # NAME
+    go pause
+    leakey pause "$STARTED"
+    go resume
+    leakey resume "$STARTED"
+    go end
+    echo >&4
+    finish
+    report "$1"
+}
+
 # Of the program; the shell that began it has a capture of its own.
 report() { # PROGRAM
     leakey report --format json -o "$DIR/report.json" "$DIR/captures/$1".*
@@ -38,14 +50,7 @@ setup() {
     for sample in all 4K; do
         rm -rf "$DIR/captures"
         LEAKEY_SAMPLE=$sample begin paused_blocks
-        go pause
-        leakey pause "$STARTED"
-        go resume
-        leakey resume "$STARTED"
-        go end
-        echo >&4
-        finish
-        report paused_blocks
+        go_through_a_pause paused_blocks
         tail -n 1 "$DIR/program.log" >"$DIR/truth.json"
         jqr "$DIR/report.json" '.heap as $heap | [.heap.sites[] | select(any(.stack[]; .function == "block"))] as $blocks |
             ($blocks | map(.allocated_count) | add) == $truth[0].allocated_count and
@@ -121,14 +126,7 @@ END
     start_with_shim program sh -c "exec '$DIR/pipeline' '$REDIS' <'$DIR/orders'"
     exec 4>"$DIR/orders"
     said started
-    go pause
-    leakey pause "$STARTED"
-    go resume
-    leakey resume "$STARTED"
-    go end
-    echo >&4
-    finish
-    report pipeline
+    go_through_a_pause pipeline
     # What was asked is counted; what was answered in the pause is known to be no hit and no miss.
     jqr "$DIR/report.json" '.cache | .commands == {"GET": 10, "SET": 1} and .hits == 2 and .misses == 3 and .writes == 1'
     jqr "$DIR/report.json" '.leaks == [] and .captures[0].events.dropped_count == 0'

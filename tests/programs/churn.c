@@ -49,14 +49,20 @@ static void *short_life(void *unused)
     return NULL;
 }
 
+/* So many threads at once, until all have ended. */
+static void in_threads(int count, void *(*body)(void *))
+{
+    pthread_t started[ALIVE];
+    for (int i = 0; i < count; i++)
+        if (pthread_create(&started[i], NULL, body, NULL) != 0)
+            fail("pthread_create");
+    for (int i = 0; i < count; i++)
+        pthread_join(started[i], NULL);
+}
+
 static void run_threads(void)
 {
-    pthread_t alive[ALIVE];
-    for (int i = 0; i < ALIVE; i++)
-        if (pthread_create(&alive[i], NULL, short_life, NULL) != 0)
-            fail("pthread_create");
-    for (int i = 0; i < ALIVE; i++)
-        pthread_join(alive[i], NULL);
+    in_threads(ALIVE, short_life);
     threads += ALIVE;
 }
 
@@ -208,12 +214,7 @@ static void *keep_pace(void *unused)
 
 static void run_pace(void)
 {
-    pthread_t paced[PACED_THREADS];
-    for (int i = 0; i < PACED_THREADS; i++)
-        if (pthread_create(&paced[i], NULL, keep_pace, NULL) != 0)
-            fail("pthread_create");
-    for (int i = 0; i < PACED_THREADS; i++)
-        pthread_join(paced[i], NULL);
+    in_threads(PACED_THREADS, keep_pace);
 }
 
 static const struct {
