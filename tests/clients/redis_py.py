@@ -147,6 +147,8 @@ async def publications(client):
         heard += message is not None
     await done(subscriber.unsubscribe())
     await done(subscriber.punsubscribe())
+    while subscriber.subscribed:  # until the server has done it: else it may see the end first
+        await done(subscriber.get_message(ignore_subscribe_messages=True, timeout=5))
     await done(subscriber.close())
 
 
